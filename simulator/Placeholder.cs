@@ -1,0 +1,1 @@
+namespace PipelineExporter.Simulator; static class Placeholder;
