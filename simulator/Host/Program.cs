@@ -1,2 +1,50 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-await app.RunAsync();
+using PipelineExporter.Simulator;
+
+var options = new SimulatorOptions();
+foreach (var argument in args)
+{
+    var (flag, value) = argument.Split('=', 2) is [var name, var given] ? (name, given) : (argument, "");
+    switch (flag)
+    {
+        case "--listen-address" when value.Length > 0:
+            options = options with { ListenAddress = value };
+            break;
+        case "--smtp-listen-address":
+            options = options with { SmtpListenAddress = value.Length > 0 ? value : null };
+            break;
+        case "--seed" when int.TryParse(value, out var seed):
+            options = options with { Seed = seed };
+            break;
+        default:
+            await Console.Error.WriteLineAsync(
+                $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER");
+            return 2;
+    }
+}
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
+using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(
+    System.Runtime.InteropServices.PosixSignal.SIGTERM,
+    signal =>
+    {
+        signal.Cancel = true;
+        stop.Cancel();
+    });
+
+try
+{
+    await using var simulator = await SimulatorHost.StartAsync(options, stop.Token);
+    Console.WriteLine($"The simulator listens on {simulator.Address}" + (simulator.SmtpEndpoint is { } smtp ? $", its mail inbox on {smtp}" : ""));
+    await simulator.WaitForShutdownAsync(stop.Token);
+    return 0;
+}
+catch (Exception error) when (error is IOException or FormatException or System.Net.Sockets.SocketException)
+{
+    await Console.Error.WriteLineAsync($"pipeline-simulator: {error.Message}");
+    return 2;
+}

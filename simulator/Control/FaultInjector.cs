@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+
+namespace PipelineExporter.Simulator.Control;
+
+[JsonConverter(typeof(JsonStringEnumConverter<FaultKind>))]
+internal enum FaultKind
+{
+    /// <summary>429, in the words of the source.</summary>
+    [JsonStringEnumMemberName("throttle")] Throttle,
+
+    /// <summary><see cref="Fault.Status"/>, 500 unless given, in the words of the source.</summary>
+    [JsonStringEnumMemberName("error")] Error,
+
+    /// <summary>The answer comes <see cref="Fault.Latency"/> later.</summary>
+    [JsonStringEnumMemberName("latency")] Latency,
+
+    /// <summary>The connection is cut without an answer.</summary>
+    [JsonStringEnumMemberName("cut")] Cut,
+
+    /// <summary>200 with JSON that ends in its middle.</summary>
+    [JsonStringEnumMemberName("broken_json")] BrokenJson,
+
+    /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
+    [JsonStringEnumMemberName("unlimited_pool")] UnlimitedPool,
+}
+
+/// <summary>A fault of one source.</summary>
+internal sealed record Fault
+{
+    /// <summary>airflow, glue, cloudwatch, sts; or * for every one.</summary>
+    public required string Source { get; init; }
+
+    public required FaultKind Kind { get; init; }
+
+    /// <summary>Strikes only requests whose path (AWS: operation) contains this.</summary>
+    public string? Match { get; init; }
+
+    public int? Status { get; init; }
+
+    /// <summary>Seconds.</summary>
+    public double Latency { get; init; } = 1;
+
+    /// <summary>Of a request to be struck, 0 to 1.</summary>
+    public double Probability { get; init; } = 1;
+
+    /// <summary>How many requests are still struck; null: no end.</summary>
+    public int? Count { get; init; }
+
+    public DateTimeOffset? Until { get; init; }
+}
+
+/// <summary>Decides which requests are struck by a fault, and strikes them.</summary>
+internal sealed class FaultInjector(TimeProvider time, int seed)
+{
+    readonly Lock gate = new();
+    readonly Random random = new(seed);
+    ImmutableArray<Fault> faults = [];
+
+    /// <summary>Those that can still strike.</summary>
+    public ImmutableArray<Fault> All
+    {
+        get
+        {
+            lock (gate)
+                return faults = faults.RemoveAll(IsOver);
+        }
+    }
+
+    public void Add(Fault fault)
+    {
+        lock (gate)
+            faults = faults.Add(fault);
+    }
+
+    /// <summary>Removes the faults of one source, or all.</summary>
+    public void Clear(string? source = null)
+    {
+        lock (gate)
+            faults = source is null ? [] : faults.RemoveAll(fault => fault.Source == source);
+    }
+
+    /// <summary>Whether a standing condition is on; asking does not use it up.</summary>
+    public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && fault.Source == source);
+
+    /// <summary>
+    /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.
+    /// <paramref name="target"/> is the path, or the operation of an AWS call; <paramref name="writeError"/> answers a
+    /// status (429 for throttling) as the source would.
+    /// </summary>
+    public async Task<bool> StrikeAsync(HttpContext context, string source, string target, Func<HttpContext, int, Task> writeError)
+    {
+        foreach (var fault in Due(source, target))
+        {
+            switch (fault.Kind)
+            {
+                case FaultKind.Latency:
+                    await Task.Delay(TimeSpan.FromSeconds(fault.Latency), time, context.RequestAborted);
+                    continue;
+                case FaultKind.Cut:
+                    context.Abort();
+                    return true;
+                case FaultKind.BrokenJson:
+                    context.Response.ContentType = "application/json";
+                    await context.Response.WriteAsync("""{"total_entries": 1, "broken": [{"of""", context.RequestAborted);
+                    return true;
+                case FaultKind.Throttle:
+                    await writeError(context, fault.Status ?? StatusCodes.Status429TooManyRequests);
+                    return true;
+                case FaultKind.Error:
+                    await writeError(context, fault.Status ?? StatusCodes.Status500InternalServerError);
+                    return true;
+                default:
+                    throw new InvalidOperationException($"fault {fault.Kind} does not strike requests");
+            }
+        }
+        return false;
+    }
+
+    List<Fault> Due(string source, string target)
+    {
+        lock (gate)
+        {
+            faults = faults.RemoveAll(IsOver);
+            List<Fault> due = [];
+            foreach (var fault in faults)
+            {
+                if ((fault.Source != source && fault.Source != "*") || fault.Kind == FaultKind.UnlimitedPool)
+                    continue;
+                if (fault.Match is { } match && !target.Contains(match, StringComparison.Ordinal))
+                    continue;
+                if (fault.Probability < 1 && random.NextDouble() >= fault.Probability)
+                    continue;
+                due.Add(fault);
+                if (fault.Count is { } count)
+                    faults = faults.Replace(fault, fault with { Count = count - 1 });
+                if (fault.Kind != FaultKind.Latency)
+                    break;
+            }
+            return due;
+        }
+    }
+
+    bool IsOver(Fault fault) => fault.Count <= 0 || fault.Until <= time.GetUtcNow();
+}

@@ -1,1 +1,0 @@
-namespace PipelineExporter.Simulator; static class Placeholder;
