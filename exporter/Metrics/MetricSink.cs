@@ -1,0 +1,99 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+
+namespace PipelineExporter.Metrics;
+
+/// <summary>
+/// Takes the samples of one collection of one source and rejects what Prometheus would refuse or misread. A rejection fails
+/// the collection, never the scrape: nothing of a rejected sink is rendered.
+/// </summary>
+/// <param name="sourceLabels">Labels that the source adds to each sample.</param>
+/// <param name="declared">The families that the collector may write.</param>
+/// <param name="seriesLimit">Samples taken at most; the next one is rejected.</param>
+internal sealed class MetricSink(
+    ImmutableArray<KeyValuePair<string, string>> sourceLabels, IReadOnlyCollection<MetricDesc> declared, int seriesLimit)
+{
+    private readonly Dictionary<MetricDesc, Dictionary<string[], double[]>> families = [];
+
+    public int Count { get; private set; }
+
+    internal ImmutableArray<KeyValuePair<string, string>> SourceLabels => sourceLabels;
+
+    internal IEnumerable<(MetricDesc Family, IReadOnlyDictionary<string[], double[]> Samples)> Families =>
+        families.Select(family => (family.Key, (IReadOnlyDictionary<string[], double[]>)family.Value));
+
+    /// <summary>Adds one sample of a gauge.</summary>
+    /// <exception cref="MetricException">The gauge is not declared, or the sample is illegal or there already.</exception>
+    public void Set(MetricDesc gauge, double value, params ReadOnlySpan<string> labelValues)
+    {
+        if (gauge.Type != MetricType.Gauge)
+            throw new MetricException(gauge.Name, "is not a gauge: counters and histograms come from the ledger");
+        Add(gauge, [value], labelValues);
+    }
+
+    /// <summary>Adds one series of a counter or histogram as the ledger keeps it, <see cref="MetricDesc.Width"/> numbers.</summary>
+    internal void Add(MetricDesc family, double[] numbers, params ReadOnlySpan<string> labelValues)
+    {
+        if (numbers.Length != family.Width)
+            throw new MetricException(family.Name, $"was given {numbers.Length} numbers for {family.Width}");
+        if (labelValues.Length != family.Labels.Length)
+            throw new MetricException(family.Name, $"has {family.Labels.Length} labels and was given {labelValues.Length} values");
+        for (var i = 0; i < labelValues.Length; i++)
+        {
+            if (labelValues[i] is null || !IsWellFormed(labelValues[i]))
+                throw new MetricException(family.Name, $"label {family.Labels[i]} was given a value that is not valid text");
+        }
+
+        if (family.Type != MetricType.Gauge && numbers.Any(number => !double.IsFinite(number) || number < 0))
+            throw new MetricException(family.Name, "a counter's value must be finite and not negative");
+        if (Count >= seriesLimit)
+        {
+            throw new MetricException(
+                family.Name, $"is past the collector's limit of {seriesLimit} series; raise series_limit or select less");
+        }
+
+        ref var samples = ref CollectionsMarshal.GetValueRefOrAddDefault(families, family, out var known);
+        if (!known)
+        {
+            samples = new(LabelValues.Comparer);
+            CheckFamily(family);
+        }
+
+        if (!samples!.TryAdd(labelValues.ToArray(), numbers))
+            throw new MetricException(family.Name, $"has two samples for {Describe(family, labelValues)}");
+        Count++;
+    }
+
+    private static string Describe(MetricDesc family, ReadOnlySpan<string> values)
+    {
+        var pairs = new string[values.Length];
+        for (var i = 0; i < values.Length; i++)
+            pairs[i] = $"{family.Labels[i]}=\"{values[i]}\"";
+        return $"{{{string.Join(',', pairs)}}}";
+    }
+
+    // A lone surrogate has no UTF-8 form: it would be replaced, and two series could become one.
+    private static bool IsWellFormed(string value)
+    {
+        for (var i = 0; i < value.Length; i++)
+        {
+            if (!char.IsSurrogate(value[i]))
+                continue;
+            if (i + 1 == value.Length || !char.IsSurrogatePair(value[i], value[++i]))
+                return false;
+        }
+
+        return true;
+    }
+
+    private void CheckFamily(MetricDesc family)
+    {
+        if (!declared.Contains(family))
+            throw new MetricException(family.Name, "is not declared by the collector that writes it");
+        foreach (var (label, _) in sourceLabels)
+        {
+            if (family.Labels.Contains(label))
+                throw new MetricException(family.Name, $"has the label '{label}' itself, so its source cannot add it: rename the source's label");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using PipelineExporter.Metrics;
+
+namespace PipelineExporter.Scraping;
+
+/// <summary>Which system the samples come from.</summary>
+/// <param name="Scope">Names the source in the ledger, e.g. <c>airflow/production</c> or <c>aws/123456789012/eu-west-1</c>.</param>
+/// <param name="Labels">What the source adds to each of its samples.</param>
+internal sealed record SourceIdentity(string Scope, ImmutableArray<KeyValuePair<string, string>> Labels);
+
+/// <summary>Fetches one kind of data from one source. Seen by the runner; collectors derive from <see cref="Collector{TSnapshot}"/>.</summary>
+internal interface ICollector
+{
+    /// <summary>The collector's name, e.g. <c>airflow_runs</c>.</summary>
+    string Name { get; }
+
+    /// <summary>The source's name in the configuration, e.g. <c>airflow/production</c>; needs no network to know.</summary>
+    string Source { get; }
+
+    /// <summary>Null until the source has told who it is.</summary>
+    SourceIdentity? Identity { get; }
+
+    /// <summary>Every family that the collector writes or counts.</summary>
+    IReadOnlyList<MetricDesc> Metrics { get; }
+
+    TimeSpan Interval { get; }
+
+    /// <summary>Fetches, and returns what writes the gauges of what was fetched.</summary>
+    Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// A collector in two halves: <see cref="CollectAsync"/> does all I/O and commits what it counted to the ledger;
+/// <see cref="Write"/> turns the snapshot into gauges and can be tested with a literal record. Counters and histograms are
+/// published from the ledger, not written here.
+/// </summary>
+/// <typeparam name="TSnapshot">An immutable record.</typeparam>
+internal abstract class Collector<TSnapshot> : ICollector
+{
+    public abstract string Name { get; }
+
+    public abstract string Source { get; }
+
+    public abstract SourceIdentity? Identity { get; }
+
+    public abstract IReadOnlyList<MetricDesc> Metrics { get; }
+
+    public abstract TimeSpan Interval { get; }
+
+    async Task<Action<MetricSink>> ICollector.FetchAsync(CancellationToken cancellationToken)
+    {
+        var snapshot = await CollectAsync(cancellationToken);
+        return sink => Write(snapshot, sink);
+    }
+
+    protected internal abstract Task<TSnapshot> CollectAsync(CancellationToken cancellationToken);
+
+    protected internal abstract void Write(TSnapshot snapshot, MetricSink sink);
+}

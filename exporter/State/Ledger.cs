@@ -1,0 +1,61 @@
+using PipelineExporter.Scraping;
+
+namespace PipelineExporter.State;
+
+/// <summary>
+/// Counts each event once and keeps what was counted: counters, histograms, the keys of the events, and watermarks, over
+/// overlapping polls, restarts and crashes. Published values never step back and never change unseen.
+/// </summary>
+internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider time, LedgerOptions options) : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, SourceLedger> scopes = [];
+    private long purgedDay;
+
+    public StateFile File => file;
+
+    /// <summary>The part of the ledger of one source; the same object each time.</summary>
+    /// <exception cref="StateException">The state file cannot be read.</exception>
+    public SourceLedger For(string scope)
+    {
+        lock (gate)
+        {
+            if (!scopes.TryGetValue(scope, out var ledger))
+                scopes.Add(scope, ledger = new(scope, this, file, scrapes));
+            return ledger;
+        }
+    }
+
+    public void Dispose() => file.Dispose();
+
+    internal DateTimeOffset Now => time.GetUtcNow();
+
+    internal TimeSpan ZeroHold => options.ZeroHold;
+
+    internal DateTimeOffset Oldest => Now - options.KeyRetention;
+
+    internal static long DayOf(DateTimeOffset at) => at.UtcTicks / TimeSpan.TicksPerDay;
+
+    /// <summary>Once a day, forgets what is older than the retention.</summary>
+    internal void PurgeDaily()
+    {
+        lock (gate)
+        {
+            var today = DayOf(Now);
+            if (purgedDay == today)
+                return;
+            var oldest = DayOf(Oldest);
+            file.Purge(oldest);
+            foreach (var ledger in scopes.Values)
+                ledger.Forget(oldest);
+            purgedDay = today;
+        }
+    }
+}
+
+/// <param name="KeyRetention">How long an event's key is kept; an older event is never new.</param>
+/// <param name="ZeroHold">How long a new series stands at zero at least.</param>
+internal sealed record LedgerOptions(TimeSpan KeyRetention, TimeSpan ZeroHold)
+{
+    public static readonly LedgerOptions Default = new(TimeSpan.FromDays(35), TimeSpan.FromSeconds(60));
+}

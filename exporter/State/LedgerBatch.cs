@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using PipelineExporter.Metrics;
+
+namespace PipelineExporter.State;
+
+/// <summary>
+/// One change of a source's ledger: events seen for the first time, what they add, and how far the source was read. For one
+/// thread; nothing is stored or visible before <see cref="Commit"/>.
+/// </summary>
+internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
+{
+    internal Dictionary<EventKey, long> Events { get; } = [];
+
+    internal Dictionary<MetricDesc, Dictionary<string[], double[]>> Additions { get; } = [];
+
+    internal Dictionary<string, string> Values { get; } = [];
+
+    /// <summary>
+    /// Records an event. True the first time ever; false for one known, and for one so old that its key may have been
+    /// forgotten already.
+    /// </summary>
+    public bool TryRecord(EventKey key, DateTimeOffset at)
+    {
+        var now = ledger.Now;
+        if (at < ledger.Oldest || Contains(key))
+            return false;
+        Events.Add(key, Ledger.DayOf(at < now ? at : now));
+        return true;
+    }
+
+    /// <summary>Whether the event was recorded, by this batch or before.</summary>
+    public bool Contains(EventKey key) => Events.ContainsKey(key) || source.Contains(key);
+
+    /// <summary>Makes a series exist, at 0 when it is new.</summary>
+    public void Declare(MetricDesc metric, params ReadOnlySpan<string> labelValues) => Addition(metric, labelValues);
+
+    /// <summary>Adds to a counter; <paramref name="amount"/> is finite and not negative.</summary>
+    public void Add(MetricDesc counter, double amount, params ReadOnlySpan<string> labelValues)
+    {
+        if (counter.Type != MetricType.Counter)
+            throw new MetricException(counter.Name, "is not a counter");
+        Check(counter, amount);
+        Addition(counter, labelValues)[0] += amount;
+    }
+
+    /// <summary>Adds one observation to a histogram, in the metric's unit, finite and not negative.</summary>
+    public void Observe(MetricDesc histogram, double value, params ReadOnlySpan<string> labelValues)
+    {
+        if (histogram.Type != MetricType.Histogram)
+            throw new MetricException(histogram.Name, "is not a histogram");
+        Check(histogram, value);
+        var numbers = Addition(histogram, labelValues);
+        var bucket = histogram.BucketOf(value);
+        numbers[bucket]++;
+        numbers[histogram.Buckets.Length + 1 + bucket] += value;
+    }
+
+    /// <summary>Stores a text under a name, in the same transaction as what was counted.</summary>
+    public void SetValue(string name, string value) => Values[name] = value;
+
+    /// <summary>Stores all of it in one transaction; then, and only then, it counts.</summary>
+    /// <exception cref="StateException">Nothing was stored or counted; the next poll will see the events again.</exception>
+    public void Commit() => source.Commit(this);
+
+    private static void Check(MetricDesc metric, double value)
+    {
+        if (!double.IsFinite(value) || value < 0)
+            throw new MetricException(metric.Name, $"cannot count {value}");
+    }
+
+    private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)
+    {
+        if (labelValues.Length != metric.Labels.Length)
+            throw new MetricException(metric.Name, $"has {metric.Labels.Length} labels and was given {labelValues.Length} values");
+        ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Additions, metric, out _);
+        family ??= new(LabelValues.Comparer);
+        ref var numbers = ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);
+        return numbers ??= new double[metric.Width];
+    }
+}

@@ -1,0 +1,307 @@
+using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
+
+namespace PipelineExporter.State;
+
+/// <summary>
+/// The SQLite file under --storage.path: keys of counted events, series, watermarks. One process owns it. Every change is one
+/// transaction, on the disk (WAL, synchronous=FULL) before the caller goes on.
+/// </summary>
+internal sealed partial class StateFile : IDisposable
+{
+    private const int SchemaVersion = 1;
+
+    private const string Schema = """
+        CREATE TABLE IF NOT EXISTS event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS series (
+            scope TEXT NOT NULL, family TEXT NOT NULL, labels BLOB NOT NULL, value BLOB NOT NULL, shown BLOB NOT NULL,
+            touched INTEGER NOT NULL, PRIMARY KEY (scope, family, labels)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS buckets (family TEXT PRIMARY KEY, bounds BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS value (
+            scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
+        """;
+
+    private readonly Lock gate = new();
+    private readonly FileStream ownership;
+    private readonly SqliteConnection connection;
+    private readonly SqliteCommand findEvent;
+
+    private StateFile(string path, FileStream ownership, SqliteConnection connection, bool setAside)
+    {
+        (Path, this.ownership, this.connection, SetAside) = (path, ownership, connection, setAside);
+        findEvent = Command("SELECT 1 FROM event WHERE key = $key", "$key");
+    }
+
+    public string Path { get; }
+
+    /// <summary>A damaged file was found at the start and set aside: counting began anew.</summary>
+    public bool SetAside { get; }
+
+    /// <summary>Opens or creates <c>state.db</c> in <paramref name="directory"/>.</summary>
+    /// <exception cref="StateException">Another process owns it, it cannot be written, or a newer version wrote it.</exception>
+    public static StateFile Open(string directory, TimeProvider time, ILogger log)
+    {
+        var path = System.IO.Path.Combine(directory, "state.db");
+        var owned = Own(directory);
+        try
+        {
+            try
+            {
+                return new(path, owned, Connect(path), setAside: false);
+            }
+            catch (SqliteException e) when (IsDamage(e))
+            {
+                var aside = $"{path}.damaged-{time.GetUtcNow():yyyyMMdd'T'HHmmss'Z'}";
+                foreach (var suffix in (string[])["", "-wal", "-shm"])
+                {
+                    if (File.Exists(path + suffix))
+                        File.Move(path + suffix, aside + suffix, overwrite: true);
+                }
+
+                LogSetAside(log, path, e.Message, aside);
+                return new(path, owned, Connect(path), setAside: true);
+            }
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            owned.Dispose();
+            throw new StateException($"{path}: cannot be opened for writing: {e.Message}; give --storage.path a writable directory", e);
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
+    }
+
+    public bool ContainsEvent(EventKey key)
+    {
+        lock (gate)
+        {
+            findEvent.Parameters[0].Value = key.ToBytes();
+            return Try(() => findEvent.ExecuteScalar() is not null);
+        }
+    }
+
+    public List<StoredSeries> LoadSeries(string scope)
+    {
+        lock (gate)
+        {
+            using var command = Command("SELECT family, labels, value, shown, touched FROM series WHERE scope = $scope", "$scope");
+            command.Parameters[0].Value = scope;
+            return Try(() =>
+            {
+                var list = new List<StoredSeries>();
+                using var reader = command.ExecuteReader();
+                while (reader.Read())
+                {
+                    list.Add(new(
+                        scope, reader.GetString(0), LabelBlob.Read(reader.GetFieldValue<byte[]>(1)),
+                        Numbers(reader, 2), Numbers(reader, 3), reader.GetInt64(4)));
+                }
+
+                return list;
+            });
+        }
+    }
+
+    /// <summary>The bucket bounds that a histogram's stored series have; null when none was stored.</summary>
+    public double[]? LoadBuckets(string family)
+    {
+        lock (gate)
+        {
+            using var command = Command("SELECT bounds FROM buckets WHERE family = $family", "$family");
+            command.Parameters[0].Value = family;
+            return Try(() => command.ExecuteScalar() is byte[] bytes ? MemoryMarshal.Cast<byte, double>(bytes).ToArray() : null);
+        }
+    }
+
+    public Dictionary<string, string> LoadValues(string scope)
+    {
+        lock (gate)
+        {
+            using var command = Command("SELECT name, value FROM value WHERE scope = $scope", "$scope");
+            command.Parameters[0].Value = scope;
+            return Try(() =>
+            {
+                var values = new Dictionary<string, string>();
+                using var reader = command.ExecuteReader();
+                while (reader.Read())
+                    values.Add(reader.GetString(0), reader.GetString(1));
+                return values;
+            });
+        }
+    }
+
+    /// <summary>Writes all of it in one transaction, or nothing.</summary>
+    /// <exception cref="StateException">Nothing was written.</exception>
+    public void Commit(StateChange change)
+    {
+        lock (gate)
+        {
+            Try(() =>
+            {
+                using var transaction = connection.BeginTransaction(deferred: false);
+                Write(transaction, "INSERT OR IGNORE INTO event VALUES ($key, $day)", change.Events, (e, p) =>
+                    (p[0].Value, p[1].Value) = (e.Key.ToBytes(), e.Value), "$key", "$day");
+                Write(transaction, "INSERT OR REPLACE INTO buckets VALUES ($family, $bounds)", change.Buckets, (b, p) =>
+                    (p[0].Value, p[1].Value) = (b.Key, Blob(b.Value)), "$family", "$bounds");
+                Write(transaction, "INSERT OR REPLACE INTO series VALUES ($scope, $family, $labels, $value, $shown, $touched)", change.Series, (s, p) =>
+                {
+                    (p[0].Value, p[1].Value, p[2].Value) = (s.Scope, s.Family, LabelBlob.Write(s.Labels));
+                    (p[3].Value, p[4].Value, p[5].Value) = (Blob(s.Value), Blob(s.Shown), s.TouchedDay);
+                }, "$scope", "$family", "$labels", "$value", "$shown", "$touched");
+                Write(transaction, "INSERT OR REPLACE INTO value VALUES ($scope, $name, $value)", change.Values, (v, p) =>
+                    (p[0].Value, p[1].Value, p[2].Value) = (v.Key.Scope, v.Key.Name, v.Value), "$scope", "$name", "$value");
+                transaction.Commit();
+                return true;
+            });
+        }
+    }
+
+    /// <summary>Forgets events and series of days before <paramref name="day"/> (days since 0001-01-01, UTC).</summary>
+    public void Purge(long day)
+    {
+        lock (gate)
+        {
+            using var command = Command("DELETE FROM event WHERE day < $day; DELETE FROM series WHERE touched < $day", "$day");
+            command.Parameters[0].Value = day;
+            Try(command.ExecuteNonQuery);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            findEvent.Dispose();
+            connection.Dispose();
+            ownership.Dispose();
+        }
+    }
+
+    private static FileStream Own(string directory)
+    {
+        var path = System.IO.Path.Combine(directory, "state.lock");
+        try
+        {
+            Directory.CreateDirectory(directory);
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The runtime reports flock()'s EWOULDBLOCK as this HResult and has no exception type of its own for it.
+            const int WouldBlock = 11;
+            throw new StateException(
+                e is IOException && (e.HResult & 0xffff) == WouldBlock
+                    ? $"{directory}: in use by another exporter; give each its own --storage.path"
+                    : $"{directory}: cannot be opened for writing: {e.Message}; give --storage.path a writable directory",
+                e);
+        }
+    }
+
+    private static SqliteConnection Connect(string path)
+    {
+        var opened = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = SqliteOpenMode.ReadWriteCreate,
+            Pooling = false,
+            DefaultTimeout = 5,
+        }.ToString());
+        try
+        {
+            opened.Open();
+            Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            if (Scalar("PRAGMA quick_check(1)") is not "ok" and var finding)
+                throw new SqliteException($"integrity check: {finding}", DamagedCode);
+            if (Scalar("PRAGMA user_version") is long version and > SchemaVersion)
+                throw new StateException($"{path}: written by a newer version (schema {version}, this one knows {SchemaVersion}); run that version or move the file away");
+            // Written at every start, so that a file or disk that cannot be written is found now.
+            Execute($"BEGIN IMMEDIATE; {Schema} PRAGMA user_version = {SchemaVersion}; COMMIT");
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+
+        void Execute(string sql)
+        {
+            using var command = opened.CreateCommand();
+            command.CommandText = sql;
+            command.ExecuteNonQuery();
+        }
+
+        object? Scalar(string sql)
+        {
+            using var command = opened.CreateCommand();
+            command.CommandText = sql;
+            return command.ExecuteScalar();
+        }
+    }
+
+    private const int DamagedCode = 11; // SQLITE_CORRUPT
+
+    private static bool IsDamage(SqliteException e) => e.SqliteErrorCode is DamagedCode or 26 /* SQLITE_NOTADB */;
+
+    private T Try<T>(Func<T> operation)
+    {
+        try
+        {
+            return operation();
+        }
+        catch (SqliteException e)
+        {
+            throw new StateException($"{Path}: {e.Message}{(IsDamage(e) ? "; restart the exporter, which sets a damaged file aside" : "")}", e);
+        }
+    }
+
+    private SqliteCommand Command(string sql, params ReadOnlySpan<string> parameters)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var parameter in parameters)
+            command.Parameters.Add(new SqliteParameter { ParameterName = parameter });
+        return command;
+    }
+
+    private void Write<T>(
+        SqliteTransaction transaction, string sql, IReadOnlyCollection<T> rows, Action<T, SqliteParameterCollection> bind, params ReadOnlySpan<string> parameters)
+    {
+        if (rows.Count == 0)
+            return;
+        using var command = Command(sql, parameters);
+        command.Transaction = transaction;
+        foreach (var row in rows)
+        {
+            bind(row, command.Parameters);
+            command.ExecuteNonQuery();
+        }
+    }
+
+    private static byte[] Blob(double[] numbers) => MemoryMarshal.AsBytes(numbers.AsSpan()).ToArray();
+
+    private static double[] Numbers(SqliteDataReader reader, int column) =>
+        MemoryMarshal.Cast<byte, double>(reader.GetFieldValue<byte[]>(column)).ToArray();
+
+    [LoggerMessage(LogLevel.Error, "state file {path} is damaged ({problem}); it was set aside as {aside}, and counting begins anew")]
+    private static partial void LogSetAside(ILogger log, string path, string problem, string aside);
+}
+
+internal sealed record StoredSeries(string Scope, string Family, string[] Labels, double[] Value, double[] Shown, long TouchedDay);
+
+/// <summary>What one transaction writes.</summary>
+internal sealed class StateChange
+{
+    public Dictionary<EventKey, long> Events { get; } = [];
+
+    public Dictionary<string, double[]> Buckets { get; } = [];
+
+    public List<StoredSeries> Series { get; } = [];
+
+    public Dictionary<(string Scope, string Name), string> Values { get; } = [];
+
+    public bool IsEmpty => Events.Count + Buckets.Count + Series.Count + Values.Count == 0;
+}
