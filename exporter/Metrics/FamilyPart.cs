@@ -4,7 +4,7 @@ namespace PipelineExporter.Metrics;
 /// The sample lines of one family from one source, ready to be sent: as text, and as one raw deflate part that ends on a byte
 /// boundary (sync flush, no final block), so that parts can be joined into one gzip member.
 /// </summary>
-internal sealed record FamilyPart(string Name, RenderedBytes Header, RenderedBytes Lines, bool IsGauge, int Series, UInt128 Fingerprint);
+internal sealed record FamilyPart(string Name, RenderedBytes Header, RenderedBytes Lines, int Series, UInt128 Fingerprint);
 
 /// <summary>The same bytes plain and as a raw deflate part.</summary>
 internal sealed class RenderedBytes(byte[] plain)

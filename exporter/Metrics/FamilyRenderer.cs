@@ -53,7 +53,7 @@ internal static class FamilyRenderer
         if (!lines.StartsWith(header.Plain))
             throw new MetricException(family.Name, "was rendered with another header than expected");
         return new FamilyPart(
-            family.Name, header, new RenderedBytes(lines[header.Plain.Length..].ToArray()), family.Type == MetricType.Gauge, samples.Count, fingerprint);
+            family.Name, header, new RenderedBytes(lines[header.Plain.Length..].ToArray()), samples.Count, fingerprint);
     }
 
     private static RenderedBytes HeaderOf(MetricDesc family) =>
