@@ -1,0 +1,215 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace PipelineExporter.Simulator.Aws;
+
+/// <summary>Why a signature was refused. Each protocol has its own code for it.</summary>
+internal enum SignatureFault
+{
+    /// <summary>No Authorization header.</summary>
+    Missing,
+
+    /// <summary>An Authorization header that cannot be read, or no date.</summary>
+    Incomplete,
+
+    /// <summary>An access key, or a session token, that nobody issued.</summary>
+    UnknownKey,
+
+    /// <summary>A session token whose time is over.</summary>
+    ExpiredToken,
+
+    /// <summary>Another signature than ours, a scope that does not fit, or a date too far from now.</summary>
+    Mismatch,
+}
+
+internal sealed class SignatureException(SignatureFault fault, string message) : Exception(message)
+{
+    public SignatureFault Fault { get; } = fault;
+}
+
+/// <summary>Who signed a request, and for which region and service.</summary>
+internal sealed record VerifiedSignature(AwsPrincipal Principal, string Region, string Service);
+
+/// <summary>
+/// Checks AWS Signature Version 4 in the Authorization header, as AWS's servers do it. Written from the specification, and
+/// sharing nothing with any signer, so that a mistake in a signer cannot hide here.
+/// </summary>
+/// <param name="findPrincipal">The holder of an access key and session token, or null for a pair that nobody issued.</param>
+internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> findPrincipal, TimeProvider time)
+{
+    const string Algorithm = "AWS4-HMAC-SHA256";
+    const string DateFormat = "yyyyMMdd'T'HHmmss'Z'";
+    const string MismatchMessage =
+        "The request signature we calculated does not match the signature you provided. " +
+        "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+
+    static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(15);
+
+    /// <param name="service">The signing name that the scope has to name; null accepts any.</param>
+    /// <exception cref="SignatureException">The request is refused.</exception>
+    public VerifiedSignature Verify(SignedRequest request, string? service)
+    {
+        var authorization = Authorization.Parse(request.Header("Authorization"));
+        var date = RequestDate(request);
+        var principal = findPrincipal(authorization.AccessKey, request.Header("x-amz-security-token"))
+            ?? throw new SignatureException(SignatureFault.UnknownKey, "The security token included in the request is invalid.");
+        if (principal.Expires is { } expires && expires <= time.GetUtcNow())
+            throw new SignatureException(SignatureFault.ExpiredToken, "The security token included in the request is expired");
+
+        CheckScope(authorization, date, service);
+        CheckAge(date);
+        CheckSignedHeaders(request, authorization);
+
+        var canonical = CanonicalRequest.Of(request, authorization.SignedHeaders, s3: authorization.Service == "s3");
+        var stringToSign = string.Join('\n', Algorithm, date, authorization.Scope, Hash(canonical));
+        var expected = Sign(principal.SecretAccessKey, authorization, stringToSign);
+        if (!CryptographicOperations.FixedTimeEquals(expected, authorization.Signature))
+        {
+            throw Mismatch(
+                $"{MismatchMessage}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n" +
+                $"The String-to-Sign should have been\n'{stringToSign}'\n");
+        }
+
+        CheckDeclaredPayload(request);
+        return new VerifiedSignature(principal, authorization.Region, authorization.Service);
+    }
+
+    static string RequestDate(SignedRequest request)
+    {
+        if (request.Header("x-amz-date") is { } amazonDate)
+        {
+            return DateTimeOffset.TryParseExact(amazonDate, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)
+                ? amazonDate
+                : throw Incomplete("Date must be in ISO-8601 'basic format'.");
+        }
+
+        return DateTimeOffset.TryParseExact(
+            request.Header("date"), "r", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var httpDate)
+            ? httpDate.ToString(DateFormat, CultureInfo.InvariantCulture)
+            : throw Incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
+    }
+
+    static void CheckScope(Authorization authorization, string date, string? service)
+    {
+        if (authorization.Terminator != "aws4_request")
+            throw Mismatch("Credential should be scoped with a valid terminator: 'aws4_request'.");
+
+        if (service is not null && authorization.Service != service)
+        {
+            throw Mismatch($"Credential should be scoped to correct service: '{service}'.");
+        }
+
+        if (authorization.Date != date[..8])
+        {
+            throw Mismatch(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: " +
+                $"'{authorization.Date}' != '{date[..8]}', from '{date}'.");
+        }
+    }
+
+    void CheckAge(string date)
+    {
+        var signed = DateTimeOffset.ParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+        var now = time.GetUtcNow();
+        if (signed < now - Tolerance)
+        {
+            throw Mismatch($"Signature expired: {date} is now earlier than {Text(now - Tolerance)} ({Text(now)} - 15 min.)");
+        }
+
+        if (signed > now + Tolerance)
+        {
+            throw Mismatch($"Signature not yet current: {date} is still later than {Text(now + Tolerance)} ({Text(now)} + 15 min.)");
+        }
+
+        static string Text(DateTimeOffset instant) => instant.ToString(DateFormat, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>An intermediary could add or change what is not signed, so AWS insists on the host and on its own headers.</summary>
+    static void CheckSignedHeaders(SignedRequest request, Authorization authorization)
+    {
+        if (!authorization.SignedHeaders.Contains("host"))
+            throw Mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+
+        foreach (var (name, _) in request.Headers)
+        {
+            if (name.StartsWith("x-amz-", StringComparison.OrdinalIgnoreCase)
+                && !authorization.SignedHeaders.Contains(name.ToLowerInvariant()))
+            {
+                throw Mismatch($"There were headers present in the request which were not signed: {name.ToLowerInvariant()}");
+            }
+        }
+    }
+
+    /// <summary>S3's clients also state the hash of the body in a header; the signature covers the header, this the body.</summary>
+    static void CheckDeclaredPayload(SignedRequest request)
+    {
+        if (request.Header("x-amz-content-sha256") is { } declared
+            && declared != "UNSIGNED-PAYLOAD"
+            && declared != Convert.ToHexStringLower(SHA256.HashData(request.Body.Span)))
+        {
+            throw Mismatch("The provided 'x-amz-content-sha256' header does not match what was computed.");
+        }
+    }
+
+    static byte[] Sign(string secret, Authorization authorization, string stringToSign)
+    {
+        var key = Encoding.UTF8.GetBytes("AWS4" + secret);
+        foreach (var part in (ReadOnlySpan<string>)[authorization.Date, authorization.Region, authorization.Service, "aws4_request"])
+            key = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(part));
+
+        return HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(stringToSign));
+    }
+
+    static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    static SignatureException Mismatch(string message) => new(SignatureFault.Mismatch, message);
+
+    static SignatureException Incomplete(string message) => new(SignatureFault.Incomplete, message);
+
+    /// <summary>The parts of <c>AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=a;b, Signature=HEX</c>.</summary>
+    sealed record Authorization(
+        string AccessKey, string Date, string Region, string Service, string Terminator, string[] SignedHeaders, byte[] Signature)
+    {
+        public string Scope => string.Join('/', Date, Region, Service, Terminator);
+
+        public static Authorization Parse(string? header)
+        {
+            if (string.IsNullOrWhiteSpace(header))
+                throw new SignatureException(SignatureFault.Missing, "Missing Authentication Token");
+
+            if (!header.StartsWith(Algorithm + " ", StringComparison.Ordinal))
+            {
+                throw Incomplete($"Unsupported authorization type; the algorithm is {Algorithm}.");
+            }
+
+            var parts = new Dictionary<string, string>();
+            foreach (var part in header[Algorithm.Length..].Split(',', StringSplitOptions.TrimEntries))
+            {
+                var equals = part.IndexOf('=', StringComparison.Ordinal);
+                parts[equals < 0 ? part : part[..equals]] = equals < 0 ? "" : part[(equals + 1)..];
+            }
+
+            // An access key holds no slash, so the last four parts are the scope.
+            var credential = Part("Credential").Split('/');
+            if (credential.Length != 5)
+                throw Incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.");
+
+            var signedHeaders = Part("SignedHeaders").Split(';');
+            return TryFromHex(Part("Signature"), out var signature)
+                ? new(credential[0], credential[1], credential[2], credential[3], credential[4], signedHeaders, signature)
+                : throw Mismatch(MismatchMessage);
+
+            string Part(string name) => parts.GetValueOrDefault(name) is { Length: > 0 } value
+                ? value
+                : throw Incomplete($"Authorization header requires '{name}' parameter.");
+        }
+
+        static bool TryFromHex(string text, [NotNullWhen(true)] out byte[]? bytes)
+        {
+            bytes = text.Length == 2 * SHA256.HashSizeInBytes && text.All(char.IsAsciiHexDigitLower) ? Convert.FromHexString(text) : null;
+            return bytes is not null;
+        }
+    }
+}
