@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using PipelineExporter.Simulator.Aws;
 using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Pipeline;
 
@@ -62,6 +63,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         var model = new PipelineModel(options.Seed, incidents);
         _ = model;
         web.MapControl(incidents, faults);
+        web.MapAws(model, faults, options.Time);
     }
 
     /// <summary>Completes when the host was stopped, or at cancellation.</summary>
