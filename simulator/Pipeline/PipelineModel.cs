@@ -1,27 +1,169 @@
+using System.Collections.Immutable;
 using PipelineExporter.Simulator.Control;
 
 namespace PipelineExporter.Simulator.Pipeline;
 
 /// <summary>
 /// The music-streaming pipeline as a pure function of (seed, time, incidents): the same question about the same instant
-/// has one answer, whenever and by whomever it is asked.
+/// has one answer, whenever and by whomever it is asked. Runs are played when they are asked for, and remembered for a
+/// while; nothing is ever held for the whole history.
 /// </summary>
 internal sealed class PipelineModel(int seed, IncidentLog incidents)
 {
+    static readonly TimeSpan Retention = TimeSpan.FromDays(90);
+
+    /// <summary>Glue emits a datapoint every 30 s.</summary>
+    static readonly TimeSpan ElapsedTimeInterval = TimeSpan.FromSeconds(30);
+
+    readonly RunCache cache = new();
+    readonly ImmutableArray<DagDefinition> dags = Catalog.Dags;
+
     public int Seed => seed;
 
-    public IReadOnlyList<GlueJob> GlueJobs { get; } =
-    [
-        new("music_streaming_validation", "G.1X", 5, 1, "STANDARD", "4.0"),
-        new("music_streaming_kpi_computation", "G.1X", 10, 1, "STANDARD", "4.0"),
-        new("music_streaming_dynamodb_load", "G.1X", 2, 1, "FLEX", "4.0"),
-    ];
+    public ImmutableArray<DagDefinition> Dags => dags;
 
-    /// <summary>The runs of a job that were started before <paramref name="to"/> and not completed before <paramref name="from"/>, newest first.</summary>
-    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset from, DateTimeOffset to) =>
-        incidents.All.Where(_ => from > to).Select(_ => default(GlueJobRun)!);
+    public ImmutableArray<GlueJob> GlueJobs => Catalog.GlueJobs;
+
+    /// <summary>Older runs are gone: a clean-up job removes whole days, 90 days back.</summary>
+    public static DateTimeOffset HistoryStart(DateTimeOffset now) => new((now - Retention).UtcDateTime.Date, TimeSpan.Zero);
+
+    /// <summary>
+    /// The runs of a DAG that exist at <paramref name="now"/> and may have changed at or after <paramref name="since"/>
+    /// (all that did are among them), in the order in which they were asked for.
+    /// </summary>
+    public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now)
+    {
+        var start = HistoryStart(now);
+        var from = (since > start ? since : start) - dag.EndsWithin;
+        foreach (var key in Keys(dag, from, now))
+        {
+            if (Find(key) is { } run && run.QueuedAt <= now && run.RunAfter >= start && run.EndDate >= since)
+                yield return run;
+        }
+    }
+
+    /// <summary>The runs of all DAGs; see the other overload.</summary>
+    public IEnumerable<DagRun> Runs(DateTimeOffset since, DateTimeOffset now) => dags.SelectMany(dag => Runs(dag, since, now));
+
+    public DagDefinition? FindDag(string dagId) => dags.FirstOrDefault(dag => dag.Id == dagId);
+
+    /// <summary>The next moment of a DAG's schedule after an instant; null when it has none, or is paused.</summary>
+    public static DateTimeOffset? NextRun(DagDefinition dag, DateTimeOffset now) =>
+        dag.Schedule is CronSchedule cron ? At(cron, Index(cron, now) + 1) : null;
+
+    /// <summary>The runs of a job that were started at or before <paramref name="until"/> and not completed before <paramref name="since"/>, newest first.</summary>
+    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until) => dags
+        .Where(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName))
+        .SelectMany(dag => Runs(dag, since, until))
+        .SelectMany(run => run.TaskInstances)
+        .SelectMany(instance => instance.GlueRuns)
+        .Where(run => run.StartedOn <= until && run.CompletedOn >= since)
+        .OrderByDescending(run => run.StartedOn);
 
     /// <summary>The datapoints of glue.driver.aggregate.elapsedTime of a job, over all its runs, in [from, to), oldest first.</summary>
     public IEnumerable<ElapsedTimeDelta> ElapsedTime(string jobName, DateTimeOffset from, DateTimeOffset to) =>
-        [];
+        GlueJobRuns(jobName, from, to).SelectMany(ElapsedTime).Where(delta => delta.At >= from && delta.At < to).OrderBy(delta => delta.At);
+
+    static IEnumerable<ElapsedTimeDelta> ElapsedTime(GlueJobRun run)
+    {
+        for (var last = run.RunningFrom; last < run.CompletedOn;)
+        {
+            var next = last + ElapsedTimeInterval;
+            if (next > run.CompletedOn)
+                next = run.CompletedOn;
+            yield return new ElapsedTimeDelta(next, (next - last).TotalMilliseconds);
+            last = next;
+        }
+    }
+
+    /// <summary>Every run of a DAG that something set off in [from, to]; some may turn out never to have come about.</summary>
+    IEnumerable<RunKey> Keys(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
+    {
+        if (dag.IsPaused)
+            yield break;
+        var index = dags.IndexOf(dag);
+        var root = Root(dag);
+        if (Period(root) is { } schedule)
+        {
+            var last = Index(schedule, to);
+            for (var i = Index(schedule, from); i <= last; i++)
+                yield return new RunKey(index, RunCause.Schedule, i);
+        }
+        if (root.Id != Catalog.Validation)
+            yield break;
+        var failures = Failures();
+        for (var i = 0; i < failures.Count; i++)
+        {
+            if (failures[i].Start >= from && failures[i].Start <= to)
+                yield return new RunKey(index, RunCause.Incident, i);
+            if (failures[i].End >= from && failures[i].End <= to)
+                yield return new RunKey(index, RunCause.Repair, i);
+        }
+    }
+
+    List<Incident> Failures() => [.. incidents.Named(IncidentKind.DagFailure)];
+
+    /// <summary>The run of a name; null when what should have set it off never did.</summary>
+    DagRun? Find(RunKey key)
+    {
+        var dag = dags[key.Dag];
+        return Trigger(dag) is { } trigger ? FindTriggered(key, dag, trigger.DagId, trigger.TaskId) : FindRoot(key, dag);
+    }
+
+    DagRun FindRoot(RunKey key, DagDefinition dag)
+    {
+        var (kind, at) = key.Cause switch
+        {
+            RunCause.Schedule => (dag.Schedule is CronSchedule ? RunKind.Scheduled : RunKind.Manual, Moment(key.Index, dag)),
+            RunCause.Incident => (RunKind.Manual, Failures()[(int)key.Index].Start),
+            _ => (RunKind.Manual, Failures()[(int)key.Index].End!.Value),
+        };
+        // What an incident does to a run is settled when the run is asked for, so it is part of the run's name in the cache.
+        var fails = dag.Id == Catalog.Validation && key.Cause != RunCause.Repair && Failures().Exists(incident => incident.Covers(at));
+        return cache.Get((key, fails), () => RunPlayer.Play(seed, key, dag, kind, Microseconds(at), key.Cause != RunCause.Schedule,
+            fails ? Catalog.ValidationGlueTask : null));
+    }
+
+    DagRun? FindTriggered(RunKey key, DagDefinition dag, string byDag, string byTask)
+    {
+        var upstream = Find(key with { Dag = dags.IndexOf(FindDag(byDag)!) });
+        var last = upstream?.TaskInstances.First(instance => instance.Task.Id == byTask).Phases[^1];
+        if (last is not { State: TaskState.Success, End: { } end })
+            return null;
+        var kind = dag.Schedule is AssetSchedule ? RunKind.Asset : RunKind.Operator;
+        return cache.Get((key, false), () =>
+            RunPlayer.Play(seed, key, dag, kind, end.AddMicroseconds(-76_357), brisk: key.Cause != RunCause.Schedule, failingTask: null));
+    }
+
+    /// <summary>The n-th moment at which a DAG's root is set off: on the schedule, or when a person happens to.</summary>
+    DateTimeOffset Moment(long index, DagDefinition root) => root.Schedule switch
+    {
+        CronSchedule cron => At(cron, index),
+        NoSchedule { ByHandEvery: { } every } =>
+            DateTimeOffset.UnixEpoch + ((index + (new Dice(seed, root.Id, index).Next() * 0.9)) * every),
+        _ => throw new InvalidOperationException($"{root.Id} is not set off by itself"),
+    };
+
+    DagDefinition Root(DagDefinition dag) => Trigger(dag) is { } trigger ? Root(FindDag(trigger.DagId)!) : dag;
+
+    static (string DagId, string TaskId)? Trigger(DagDefinition dag) => dag.Schedule switch
+    {
+        AssetSchedule asset => (asset.DagId, asset.TaskId),
+        NoSchedule { TriggeredBy: { } by } => by,
+        _ => null,
+    };
+
+    /// <summary>A schedule whose n-th interval holds the root's n-th moment.</summary>
+    static CronSchedule? Period(DagDefinition root) => root.Schedule switch
+    {
+        CronSchedule cron => cron,
+        NoSchedule { ByHandEvery: { } every } => new CronSchedule("", "", every),
+        _ => null,
+    };
+
+    static long Index(CronSchedule cron, DateTimeOffset at) => (at - DateTimeOffset.UnixEpoch - cron.Offset).Ticks / cron.Period.Ticks;
+
+    static DateTimeOffset At(CronSchedule cron, long index) => DateTimeOffset.UnixEpoch + cron.Offset + (index * cron.Period);
+
+    static DateTimeOffset Microseconds(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
 }
