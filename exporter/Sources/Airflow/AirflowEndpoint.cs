@@ -1,0 +1,25 @@
+namespace PipelineExporter.Sources.Airflow;
+
+/// <summary>Where an Airflow is and how to log in.</summary>
+internal sealed record AirflowEndpoint(string Environment, Uri Url, AirflowCredential Credential)
+{
+    /// <summary>How long one request may take, its body included. 2.x needs some seconds for thousands of task instances.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>How to log in. Secrets are read through a function whenever they are needed, so that a rotated file is seen without restart.</summary>
+internal abstract record AirflowCredential
+{
+    private AirflowCredential()
+    {
+    }
+
+    /// <summary>HTTP basic auth: Airflow 2.x.</summary>
+    public sealed record Basic(string Username, Func<string> Password) : AirflowCredential;
+
+    /// <summary>A user's name and password, exchanged for a token: Airflow 3.x.</summary>
+    public sealed record Login(string Username, Func<string> Password) : AirflowCredential;
+
+    /// <summary>A token that somebody else issues: Astronomer, Composer, a proxy.</summary>
+    public sealed record Bearer(Func<string> Token) : AirflowCredential;
+}

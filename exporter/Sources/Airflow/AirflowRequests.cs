@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Refit;
+
+namespace PipelineExporter.Sources.Airflow;
+
+/// <summary>Sends requests, and turns whatever does not come back as asked into an <see cref="AirflowException"/>.</summary>
+internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider time)
+{
+    private const int LongestReason = 200;
+
+    /// <summary>Airflow reads UTC with a Z; a bare + would arrive as a blank.</summary>
+    public static string Utc(DateTimeOffset instant) =>
+        instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+
+    public AirflowException Fail(string what, string reason) => new(endpoint.Environment, what, null, reason, null);
+
+    /// <exception cref="AirflowException">The request was not answered as asked.</exception>
+    public async Task<Answer<T>> AskAsync<T>(string what, Func<CancellationToken, Task<IApiResponse<T>>> call, CancellationToken ct)
+        where T : class
+    {
+        // HttpClient's own time-out ends with the headers; a body can stall as well.
+        using var timeout = new CancellationTokenSource(endpoint.Timeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        try
+        {
+            using var response = await call(both.Token);
+            if (response is { IsSuccessStatusCode: true, Content: { } content })
+                return new Answer<T>(content, response.Headers?.Date ?? time.GetUtcNow());
+            if (response.IsReceived)
+                throw Refused(what, response);
+            throw Explain(what, response.Error?.GetBaseException(), timeout, ct) ?? Fail(what, "no answer");
+        }
+        catch (Exception e) when (e is not AirflowException)
+        {
+            if (Explain(what, e, timeout, ct) is { } explained)
+                throw explained;
+            throw;
+        }
+    }
+
+    private AirflowException? Explain(string what, Exception? e, CancellationTokenSource timeout, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        return e switch
+        {
+            OperationCanceledException when timeout.IsCancellationRequested =>
+                Fail(what, $"no answer within {endpoint.Timeout.TotalSeconds:0} s"),
+            AirflowException known => known,
+            JsonException json => Unreadable(what, null, json),
+            ApiException { InnerException: JsonException json } api => Unreadable(what, api.StatusCode, json),
+            ApiExceptionBase { InnerException: { } inner } => Explain(what, inner, timeout, ct),
+            HttpRequestException http => new AirflowException(endpoint.Environment, what, null, Unreachable(http), null),
+            IOException => Fail(what, "the connection broke while the answer came"),
+            _ => null,
+        };
+    }
+
+    /// <remarks>The system's own words name host and port at most; the request's url holds no credential.</remarks>
+    private static string Unreachable(HttpRequestException e) => e.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => "the host name cannot be resolved",
+        HttpRequestError.ConnectionError => $"cannot connect ({Innermost(e)})",
+        HttpRequestError.SecureConnectionError => $"no TLS connection ({Innermost(e)})",
+        HttpRequestError.ResponseEnded => "the connection was closed before the answer was whole",
+        var error => $"the request failed ({error})",
+    };
+
+    private static string Innermost(Exception e) => Short(e.GetBaseException().Message);
+
+    private AirflowException Unreadable(string what, HttpStatusCode? status, JsonException e) =>
+        new(endpoint.Environment, what, status, $"the answer is not what Airflow sends (at {e.Path ?? "$"}, line {e.LineNumber + 1})",
+            "Is the url right, and does no proxy or log-in page answer in Airflow's place?");
+
+    private AirflowException Refused<T>(string what, IApiResponse<T> response)
+    {
+        if (response.IsSuccessStatusCode)
+        {
+            return response.Error?.InnerException is JsonException json
+                ? Unreadable(what, response.StatusCode, json)
+                : new AirflowException(
+                    endpoint.Environment, what, response.StatusCode, "the answer has no body that can be read",
+                    "Is the url right, and does no proxy or log-in page answer in Airflow's place?");
+        }
+        var status = response.StatusCode!.Value;
+        var words = Words((response.Error as ApiException)?.Content);
+        var reason = $"answered {(int)status}{(words is null ? "" : $" ({words})")}";
+        return new AirflowException(endpoint.Environment, what, status, reason, Hint(what, status));
+    }
+
+    /// <summary>The detail or title of Airflow's own error body; never another text.</summary>
+    private static string? Words(string? body)
+    {
+        if (string.IsNullOrEmpty(body) || body[0] is not ('{' or ' ' or '\n'))
+            return null;
+        try
+        {
+            var problem = JsonSerializer.Deserialize(body, AirflowJson.Default.AirflowProblem);
+            return (problem?.Detail, problem?.Title) switch
+            {
+                ({ ValueKind: JsonValueKind.String } detail, _) => Short(detail.GetString()!),
+                (_, { ValueKind: JsonValueKind.String } title) => Short(title.GetString()!),
+                _ => null,
+            };
+        }
+        catch (JsonException)
+        {
+            // An error page of somebody else: the status says enough.
+            return null;
+        }
+    }
+
+    private static string Short(string text)
+    {
+        var line = text.AsSpan().Trim();
+        if (line.IndexOfAny('\r', '\n') is var end and >= 0)
+            line = line[..end];
+        var clean = string.Create(Math.Min(line.Length, LongestReason), line, static (to, from) =>
+        {
+            for (var i = 0; i < to.Length; i++)
+                to[i] = char.IsControl(from[i]) ? ' ' : from[i];
+        });
+        return line.Length > LongestReason ? clean + "…" : clean;
+    }
+
+    private string? Hint(string what, HttpStatusCode status) => (status, endpoint.Credential) switch
+    {
+        (HttpStatusCode.Unauthorized, AirflowCredential.Basic) =>
+            "The user name or the password is wrong, or the server does not accept basic auth (Airflow 3 wants `token`)",
+        (HttpStatusCode.Unauthorized, AirflowCredential.Bearer) => "The token is wrong or has expired",
+        (HttpStatusCode.Unauthorized, _) => "The user may not log in",
+        (HttpStatusCode.Forbidden, AirflowCredential.Basic credential) =>
+            "Airflow 2 answers 403 to a wrong user name or password and to a missing permission alike. /health and /version need no"
+            + $" log-in and tell nothing. To tell: log in to Airflow's pages as {credential.Username}; if that fails, it is the password;"
+            + $" if other collectors succeed, the role lacks {Permission(what)}",
+        (HttpStatusCode.Forbidden, _) => $"The user or the token lacks {Permission(what)}",
+        (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest, _) =>
+            "The url redirects; put in the configuration where Airflow itself is",
+        (HttpStatusCode.TooManyRequests, _) => "The server or a proxy limits requests: poll less often",
+        _ => null,
+    };
+
+    /// <summary>Measured by leaving each out (2.11); the same names are in 3.x with the FAB auth manager.</summary>
+    private static string Permission(string what) => what switch
+    {
+        _ when what.EndsWith("/pools", StringComparison.Ordinal) => "\"can read on Pools\"",
+        _ when what.EndsWith("/taskInstances", StringComparison.Ordinal) || what.EndsWith("/tries", StringComparison.Ordinal) =>
+            "\"can read on\" DAGs, DAG Runs and Task Instances",
+        _ when what.EndsWith("/dagRuns", StringComparison.Ordinal) => "\"can read on\" DAGs and DAG Runs",
+        _ => "\"can read on DAGs\"",
+    };
+}
