@@ -5,8 +5,9 @@ namespace PipelineExporter.Stack.Tests.Tools;
 /// <summary>Runs a program to its end, without a shell.</summary>
 internal static class Command
 {
-    /// <summary>A program that does not end within a minute is killed, and the test fails.</summary>
-    public static async Task<CommandResult> RunAsync(string program, IEnumerable<string> arguments, string? workingDirectory = null)
+    /// <summary>A program that does not end within a minute, or the patience given, is killed, and the test fails.</summary>
+    public static async Task<CommandResult> RunAsync(
+        string program, IEnumerable<string> arguments, string? workingDirectory = null, TimeSpan? patience = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -17,7 +18,7 @@ internal static class Command
         };
         using var process = Process.Start(start)!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        limit.CancelAfter(patience ?? TimeSpan.FromMinutes(1));
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);
