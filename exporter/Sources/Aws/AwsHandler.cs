@@ -1,0 +1,177 @@
+using System.Net.Sockets;
+using Amazon.Runtime;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace PipelineExporter.Sources.Aws;
+
+/// <summary>How one HTTP request ended.</summary>
+internal static class RequestOutcome
+{
+    public const string Ok = "ok";
+    public const string Throttled = "throttled";
+    public const string Error = "error";
+    public const string Timeout = "timeout";
+}
+
+/// <summary>
+/// Sends the requests of one service: signs each attempt, retries what may succeed, holds back from a service that is down,
+/// and turns whatever goes wrong into an <see cref="AwsException"/>. The whole time-out is the caller's.
+/// </summary>
+internal sealed class AwsHandler : DelegatingHandler
+{
+    /// <summary>No honest answer to what the exporter asks comes near it.</summary>
+    private const int LongestAnswer = 32 * 1024 * 1024;
+
+    private readonly AwsService service;
+    private readonly string region;
+    private readonly AwsCredentials credentials;
+    private readonly AwsClock clock;
+    private readonly TimeProvider time;
+    private readonly Action<string> observe;
+    private readonly ResiliencePipeline<HttpResponseMessage> pipeline;
+
+    /// <param name="observe">Called once a request sent, so once an attempt.</param>
+    public AwsHandler(
+        AwsService service, string region, AwsCredentials credentials, AwsClock clock, AwsResilience resilience, TimeProvider time,
+        Action<string> observe, HttpMessageHandler inner) : base(inner)
+    {
+        (this.service, this.region, this.credentials, this.clock, this.time, this.observe) = (service, region, credentials, clock, time, observe);
+        pipeline = resilience.Build(time);
+    }
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var operation = OperationOf(request);
+        var body = request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(cancellationToken);
+        try
+        {
+            return await pipeline.ExecuteAsync(async token => await AttemptAsync(request, operation, body, token), cancellationToken);
+        }
+        catch (TimeoutRejectedException e)
+        {
+            throw new AwsException(service.Id, operation, "Timeout", $"{Host(request)} did not answer within {e.Timeout.TotalSeconds:0.###} s", inner: e);
+        }
+        catch (BrokenCircuitException e)
+        {
+            throw new AwsException(
+                service.Id, operation, "Circuit", $"held back after repeated failures, the last being: {e.InnerException?.Message}", inner: e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, string operation, byte[] body, CancellationToken cancellationToken)
+    {
+        var keys = await credentials.GetAsync(service, operation, cancellationToken);
+        AwsSignature.Sign(request, body, keys, region, service.SigningName, clock.UtcNow);
+        try
+        {
+            var response = await SendBufferedAsync(request, cancellationToken);
+            if (response.IsSuccessStatusCode)
+            {
+                clock.Observe(response.Headers.Date);
+                observe(RequestOutcome.Ok);
+                return response;
+            }
+
+            using (response)
+            {
+                var error = await AwsError.ReadAsync(response, service, operation, keys, time.GetUtcNow(), cancellationToken);
+                clock.Observe(response.Headers.Date);
+                if (error.Code is "ExpiredToken" or "ExpiredTokenException")
+                    credentials.Forget();
+                observe(error.IsThrottling ? RequestOutcome.Throttled : RequestOutcome.Error);
+                throw error;
+            }
+        }
+        catch (HttpRequestException e)
+        {
+            observe(RequestOutcome.Error);
+            throw new AwsException(service.Id, operation, "Transport", Explain(e, request), inner: e) { IsRetryable = true };
+        }
+        catch (OperationCanceledException)
+        {
+            observe(RequestOutcome.Timeout); // Of the attempt, or of the collection that waits for it.
+            throw;
+        }
+    }
+
+    // The answer is read to its end here, so that time-out and retry cover all of it.
+    private async Task<HttpResponseMessage> SendBufferedAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var response = await base.SendAsync(request, cancellationToken);
+        try
+        {
+            await response.Content.LoadIntoBufferAsync(LongestAnswer, cancellationToken);
+            return response;
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    private static string OperationOf(HttpRequestMessage request) =>
+        request.Headers.TryGetValues("X-Amz-Target", out var targets) ? targets.First().Split('.', 2)[^1] : request.Method.Method;
+
+    private static string Host(HttpRequestMessage request) => request.RequestUri!.Authority;
+
+    private static string Explain(HttpRequestException error, HttpRequestMessage request) => error.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => $"the name {Host(request)} is unknown: check region, endpoint_url and DNS",
+        HttpRequestError.ConnectionError when error.InnerException is SocketException socket => $"no connection to {Host(request)}: {socket.Message}",
+        HttpRequestError.ConnectionError => $"no connection to {Host(request)}",
+        HttpRequestError.SecureConnectionError => $"no trusted TLS connection to {Host(request)}: check its certificate and this machine's CA certificates",
+        HttpRequestError.ConfigurationLimitExceeded => $"{Host(request)} answered more than {LongestAnswer / 1024 / 1024} MiB",
+        HttpRequestError.ResponseEnded => $"{Host(request)} cut the connection before its answer was complete",
+        _ => $"the connection to {Host(request)} failed",
+    };
+}
+
+/// <summary>When to try again, and when to hold back.</summary>
+internal sealed record AwsResilience
+{
+    /// <summary>Retries after the first attempt.</summary>
+    public int Retries { get; init; } = 3;
+
+    /// <summary>Before the first retry; doubled for each further one, with jitter. Retry-After of the answer goes first.</summary>
+    public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(20);
+
+    public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a service that keeps failing is left alone.</summary>
+    public TimeSpan Break { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Failures within a minute, almost nothing else in between, that bring about the break.</summary>
+    public int FailuresBeforeBreak { get; init; } = 10;
+
+    public ResiliencePipeline<HttpResponseMessage> Build(TimeProvider time) =>
+        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+            {
+                MaxRetryAttempts = Retries,
+                Delay = Delay,
+                MaxDelay = LongestDelay,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                ShouldHandle = attempt => new(attempt.Outcome.Exception is TimeoutRejectedException or AwsException { IsRetryable: true }),
+                DelayGenerator = attempt => new(attempt.Outcome.Exception is AwsException { RetryAfter: { } wait }
+                    ? wait < LongestDelay ? wait : LongestDelay
+                    : null),
+            })
+            // Throttling is no outage: only what never got a sound answer counts.
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+            {
+                FailureRatio = 0.9,
+                MinimumThroughput = FailuresBeforeBreak,
+                SamplingDuration = TimeSpan.FromMinutes(1),
+                BreakDuration = Break,
+                ShouldHandle = attempt => new(attempt.Outcome.Exception is TimeoutRejectedException or AwsException { IsRetryable: true, IsThrottling: false }),
+            })
+            .AddTimeout(new TimeoutStrategyOptions { Timeout = AttemptTimeout })
+            .Build();
+}

@@ -1,0 +1,48 @@
+using Refit;
+
+namespace PipelineExporter.Sources.Aws;
+
+/// <summary>Amazon CloudWatch, JSON 1.0 protocol. Operations and fields carry AWS's own names.</summary>
+internal interface ICloudWatchApi
+{
+    /// <summary>At most 500 queries a call; each is billed, however many of its datapoints come back.</summary>
+    [Post("/")]
+    [Headers("X-Amz-Target: GraniteServiceVersion20100801.GetMetricData")]
+    Task<GetMetricDataResponse> GetMetricDataAsync([Body] GetMetricDataRequest request, CancellationToken cancellationToken);
+}
+
+/// <param name="StartTime">Inclusive.</param>
+/// <param name="EndTime">Exclusive.</param>
+/// <param name="ScanBy">TimestampDescending: newest first.</param>
+internal sealed record GetMetricDataRequest(
+    IReadOnlyList<MetricDataQuery> MetricDataQueries, DateTimeOffset StartTime, DateTimeOffset EndTime, string ScanBy, string? NextToken = null);
+
+/// <param name="Id">Starts with a lowercase letter.</param>
+internal sealed record MetricDataQuery(string Id, MetricStat MetricStat);
+
+/// <param name="Period">Seconds.</param>
+internal sealed record MetricStat(CloudWatchMetric Metric, int Period, string Stat);
+
+internal sealed record CloudWatchMetric(string Namespace, string MetricName, IReadOnlyList<CloudWatchDimension> Dimensions);
+
+internal sealed record CloudWatchDimension(string Name, string Value);
+
+internal sealed record GetMetricDataResponse
+{
+    public IReadOnlyList<MetricDataResult> MetricDataResults { get; init; } = [];
+
+    public string? NextToken { get; init; }
+}
+
+internal sealed record MetricDataResult
+{
+    public string Id { get; init; } = "";
+
+    /// <summary>The start of each datapoint's period.</summary>
+    public IReadOnlyList<DateTimeOffset> Timestamps { get; init; } = [];
+
+    public IReadOnlyList<double> Values { get; init; } = [];
+
+    /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>
+    public string? StatusCode { get; init; }
+}

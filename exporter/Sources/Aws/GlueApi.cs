@@ -1,0 +1,86 @@
+using Refit;
+
+namespace PipelineExporter.Sources.Aws;
+
+/// <summary>AWS Glue, JSON 1.1 protocol. Operations and fields carry AWS's own names.</summary>
+internal interface IGlueApi
+{
+    [Post("/")]
+    [Headers("X-Amz-Target: AWSGlue.GetJobs")]
+    Task<GetJobsResponse> GetJobsAsync([Body] GetJobsRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Runs of one job, newest first, kept about 90 days; there is no filter.</summary>
+    [Post("/")]
+    [Headers("X-Amz-Target: AWSGlue.GetJobRuns")]
+    Task<GetJobRunsResponse> GetJobRunsAsync([Body] GetJobRunsRequest request, CancellationToken cancellationToken);
+}
+
+/// <param name="MaxResults">At most 1000.</param>
+internal sealed record GetJobsRequest(string? NextToken = null, int? MaxResults = null);
+
+internal sealed record GetJobsResponse
+{
+    public IReadOnlyList<GlueJob> Jobs { get; init; } = [];
+
+    public string? NextToken { get; init; }
+}
+
+/// <summary>What is read of a job. Its default arguments may hold secrets and have no place here.</summary>
+internal sealed record GlueJob
+{
+    public string Name { get; init; } = "";
+
+    public DateTimeOffset? CreatedOn { get; init; }
+
+    /// <summary>How often Glue starts a failed run again by itself.</summary>
+    public int MaxRetries { get; init; }
+
+    /// <summary>STANDARD or FLEX; absent for jobs that know no such thing.</summary>
+    public string? ExecutionClass { get; init; }
+}
+
+/// <param name="MaxResults">At most 200.</param>
+internal sealed record GetJobRunsRequest(string JobName, string? NextToken = null, int? MaxResults = null);
+
+internal sealed record GetJobRunsResponse
+{
+    public IReadOnlyList<GlueJobRun> JobRuns { get; init; } = [];
+
+    public string? NextToken { get; init; }
+}
+
+/// <summary>What is read of a run. Its arguments and error message may hold secrets and have no place here.</summary>
+internal sealed record GlueJobRun
+{
+    public string Id { get; init; } = "";
+
+    /// <summary>0 for the first run, n for the n-th retry by Glue.</summary>
+    public int Attempt { get; init; }
+
+    /// <summary>The run that this one repeats.</summary>
+    public string? PreviousRunId { get; init; }
+
+    /// <summary>STARTING, RUNNING, STOPPING, WAITING; STOPPED, SUCCEEDED, FAILED, TIMEOUT, ERROR, EXPIRED.</summary>
+    public string JobRunState { get; init; } = "";
+
+    public DateTimeOffset? StartedOn { get; init; }
+
+    public DateTimeOffset? LastModifiedOn { get; init; }
+
+    public DateTimeOffset? CompletedOn { get; init; }
+
+    /// <summary>Seconds in which the run consumed resources.</summary>
+    public double? ExecutionTime { get; init; }
+
+    /// <summary>Only of auto-scaled and FLEX runs.</summary>
+    public double? DPUSeconds { get; init; }
+
+    /// <summary>DPUs.</summary>
+    public double? MaxCapacity { get; init; }
+
+    public string? WorkerType { get; init; }
+
+    public double? NumberOfWorkers { get; init; }
+
+    public string? ExecutionClass { get; init; }
+}

@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Amazon.Runtime;
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Tests.Sources.Aws;
+
+public sealed class AwsSignatureTests
+{
+    // S3 has rules of its own and is signed by its own client.
+    public static TheoryData<string> Vectors { get; } =
+        [.. Document().EnumerateArray().Where(vector => !vector.GetProperty("s3").GetBoolean()).Select(Name)];
+
+    [Fact]
+    public void Most_vectors_are_for_this_variant() => Assert.Equal(38, Vectors.Count);
+
+    [Theory]
+    [MemberData(nameof(Vectors))]
+    public void Signs_as_the_AWS_command_line_does(string name)
+    {
+        var vector = Document().EnumerateArray().Single(candidate => Name(candidate) == name);
+        string? Text(string property) => vector.GetProperty(property).GetString();
+        var body = Encoding.UTF8.GetBytes(Text("body") ?? "");
+        using var request = new HttpRequestMessage(new(Text("method")!), Text("url")) { Content = new ByteArrayContent(body) };
+        foreach (var header in vector.GetProperty("headers").EnumerateObject())
+        {
+            if (!request.Headers.TryAddWithoutValidation(header.Name, header.Value.GetString()))
+                Assert.True(request.Content.Headers.TryAddWithoutValidation(header.Name, header.Value.GetString()));
+        }
+
+        AwsSignature.Sign(
+            request, body, new ImmutableCredentials(Text("access_key"), Text("secret_key"), Text("session_token")), Text("region")!, Text("service")!,
+            DateTimeOffset.ParseExact(Text("timestamp")!, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
+
+        Assert.Equal(Text("canonical_request"), AwsSignature.Canonical(request, body).Request);
+        Assert.Equal(Text("authorization"), Assert.Single(request.Headers.GetValues("Authorization")));
+    }
+
+    [Fact]
+    public void Signing_again_replaces_the_earlier_signature()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "https://glue.eu-west-1.amazonaws.com/");
+        var at = new DateTimeOffset(2026, 11, 23, 6, 15, 0, TimeSpan.Zero);
+        AwsSignature.Sign(request, [], new ImmutableCredentials("A", "secret", "token"), "eu-west-1", "glue", at);
+        AwsSignature.Sign(request, [], new ImmutableCredentials("B", "secret", null), "eu-west-1", "glue", at.AddMinutes(1));
+
+        Assert.Equal("20261123T061600Z", Assert.Single(request.Headers.GetValues("X-Amz-Date")));
+        Assert.StartsWith("AWS4-HMAC-SHA256 Credential=B/", Assert.Single(request.Headers.GetValues("Authorization")), StringComparison.Ordinal);
+        Assert.False(request.Headers.Contains("X-Amz-Security-Token"));
+    }
+
+    private static JsonElement Document() =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures/sigv4/vectors.json"))).RootElement.GetProperty("vectors");
+
+    private static string Name(JsonElement vector) => vector.GetProperty("name").GetString()!;
+}

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Amazon.Runtime;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Tests.Sources.Aws;
+
+/// <summary>A request as it came in.</summary>
+internal sealed record FakeRequest(string? Target, string? ContentType, IReadOnlyDictionary<string, string> Headers, string Body);
+
+/// <summary>A web server on the loopback that answers as the test tells it to.</summary>
+internal sealed class FakeAws : IAsyncDisposable
+{
+    public static readonly AWSCredentials Keys = new SessionAWSCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI-the-secret", "the-session-token");
+
+    private readonly WebApplication app;
+
+    private FakeAws(WebApplication app) => this.app = app;
+
+    public Uri Address => new(app.Urls.Single());
+
+    public ConcurrentQueue<FakeRequest> Requests { get; } = [];
+
+    /// <summary>Decides the next answers; its second argument is the body that was sent.</summary>
+    public Func<HttpContext, FakeRequest, Task> Answer { get; set; } = (context, _) => context.Response.WriteAsync("{}");
+
+    public static async Task<FakeAws> StartAsync(Func<HttpContext, FakeRequest, Task>? answer = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        var fake = new FakeAws(builder.Build());
+        if (answer is not null)
+            fake.Answer = answer;
+        fake.app.Run(async context =>
+        {
+            using var reader = new StreamReader(context.Request.Body);
+            var request = new FakeRequest(
+                context.Request.Headers["X-Amz-Target"], context.Request.ContentType,
+                context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+                await reader.ReadToEndAsync());
+            fake.Requests.Enqueue(request);
+            context.Response.ContentType = "application/x-amz-json-1.1";
+            await fake.Answer(context, request);
+        });
+        await fake.app.StartAsync();
+        return fake;
+    }
+
+    /// <summary>The exporter's side of it.</summary>
+    public AwsSource Source(
+        TimeProvider? time = null, Action<string>? observe = null, AwsResilience? resilience = null, string? accountId = "123456789012",
+        AwsRole? role = null, ImmutableArray<KeyValuePair<string, string>>? labels = null) =>
+        new(
+            new() { Name = "eu-west-1", Region = "eu-west-1", AccountId = accountId, Role = role, EndpointUrl = Address, Labels = labels ?? [] },
+            time ?? TimeProvider.System, observe, Keys, resilience ?? new() { Delay = TimeSpan.FromMilliseconds(1) }, _ => null);
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+}
