@@ -1,3 +1,3 @@
-var builder = WebApplication.CreateSlimBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using PipelineExporter.Commands;
+
+return await CommandLine.InvokeAsync(args, [Run.Command(), CheckConfig.Command()], Console.Out, Console.Error);

@@ -1,0 +1,99 @@
+using System.Collections.Immutable;
+
+namespace PipelineExporter.Configuration;
+
+/// <summary>One Airflow. A key is one line here: its property, type, default and meaning.</summary>
+internal sealed class AirflowSource(Section s)
+{
+    public string Environment { get; } = s.Required("environment", Values.Name,
+        "Name of this Airflow: label `environment` of its metrics, and `airflow/<environment>` as a source.");
+
+    public Uri Url { get; } = s.Required("url", Values.Url, "Address of its web server, without `/api/…`.");
+
+    /// <summary>Null: requests carry no credentials.</summary>
+    public AirflowAuth? Auth { get; } = s.Child("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
+
+    public bool AllowInsecureAuth { get; } = s.Optional("allow_insecure_auth", Values.Boolean, "false",
+        "Send credentials over plain http to another host than this one. They can be read on the way.");
+
+    public TimeSpan PollInterval { get; } = s.Optional("poll_interval", Values.Duration("1s", "1d"), "30s",
+        "Time from one collection to the next.");
+
+    public TimeSpan Timeout { get; } = s.Optional("timeout", Values.Duration("1s", "10m"), "30s", "Longest wait for one answer.");
+
+    public TimeSpan StaleAfter => staleAfter ?? 3 * PollInterval;
+
+    private readonly TimeSpan? staleAfter = s.MaybeValue("stale_after", Values.Duration("1s", "30d"), "3 × `poll_interval`",
+        "How long gauges outlive the last good collection.");
+
+    /// <summary>Gauges only: what ended before the first poll is never counted.</summary>
+    public TimeSpan Lookback { get; } = s.Optional("lookback", Values.Duration("0", "7d"), "1h",
+        "How far back the first poll looks for the values of gauges.");
+
+    public ImmutableArray<KeyValuePair<string, string>> Labels { get; } = s.Pairs("labels",
+        Values.LabelName("environment"), Values.LabelValue, "Labels that every metric of this source carries.");
+
+    public int SeriesLimit { get; } = s.Optional("series_limit", Values.Integer(1, 10_000_000), "100000",
+        "A collector with more series than this fails.");
+
+    public static AirflowSource Read(Section s)
+    {
+        var source = new AirflowSource(s);
+        if (s.Describing)
+        {
+            return source;
+        }
+
+        if (source.Url is { } url)
+        {
+            if (url.AbsolutePath.Contains("/api/", StringComparison.Ordinal))
+            {
+                s.Error("url", "expected the address of the web server: leave out what begins with /api/");
+            }
+
+            if (source is { Auth: not null, AllowInsecureAuth: false } && url.Scheme == Uri.UriSchemeHttp && !Values.IsLoopback(url))
+            {
+                s.Error("url", "credentials would cross the network in the clear: use https, or set allow_insecure_auth: true");
+            }
+        }
+
+        if (source.StaleAfter < source.PollInterval)
+        {
+            s.Error("stale_after", "expected at least poll_interval: every value would vanish before its successor comes");
+        }
+
+        return source;
+    }
+}
+
+/// <summary>How requests to Airflow prove who sends them.</summary>
+internal abstract class AirflowAuth
+{
+    public static AirflowAuth? Read(Section s)
+    {
+        s.NotSupported("mwaa");
+        return s.OneOf<AirflowAuth>(
+            ("basic", x => new BasicAuth(x), "User and password with every request (Airflow 2)."),
+            ("token", x => new TokenAuth(x), "User and password for a token, and the token with every request (Airflow 3)."),
+            ("bearer", x => new BearerAuth(x), "A token that somebody else renews."));
+    }
+}
+
+internal sealed class BasicAuth(Section s) : AirflowAuth
+{
+    public string Username { get; } = s.Required("username", Values.Text, "User.");
+
+    public Secret Password { get; } = s.Secret("password", "the user's password");
+}
+
+internal sealed class TokenAuth(Section s) : AirflowAuth
+{
+    public string Username { get; } = s.Required("username", Values.Text, "User.");
+
+    public Secret Password { get; } = s.Secret("password", "the user's password");
+}
+
+internal sealed class BearerAuth(Section s) : AirflowAuth
+{
+    public Secret Token { get; } = s.Secret("token", "the token");
+}

@@ -1,0 +1,16 @@
+using System.Collections.Frozen;
+
+namespace PipelineExporter.Configuration;
+
+/// <summary>
+/// Labels that metrics carry themselves, and that Prometheus sets on a target: a configured label of the same name would
+/// fail every collection, or be renamed <c>exported_…</c> by the scrape.
+/// </summary>
+internal static class ReservedLabels
+{
+    public static readonly FrozenSet<string> All = FrozenSet.Create(StringComparer.Ordinal,
+        "job", "instance", "le", "quantile",
+        "collector", "source", "outcome", "version",
+        "dag_id", "run_id", "run_type", "task_id", "state", "pool", "component", "url",
+        "job_name", "execution_class");
+}

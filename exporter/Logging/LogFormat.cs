@@ -1,0 +1,7 @@
+namespace PipelineExporter.Logging;
+
+internal enum LogFormat
+{
+    Logfmt,
+    Json,
+}
