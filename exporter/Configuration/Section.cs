@@ -102,7 +102,7 @@ internal sealed class Section
 
         if (entry.Value is not YamlList { Items.Count: > 0 } list)
         {
-            Error(key, $"expected a list of {type.Expected}, found {(entry.Value is YamlList ? "an empty list" : entry.Value.Kind)}");
+            Error(key, $"expected a list, each item {type.Expected}, found {(entry.Value is YamlList ? "an empty list" : entry.Value.Kind)}");
             return [];
         }
 
