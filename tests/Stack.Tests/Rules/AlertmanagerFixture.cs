@@ -1,0 +1,89 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using PipelineExporter.Simulator;
+using PipelineExporter.Stack.Tests.Tools;
+
+namespace PipelineExporter.Stack.Tests.Rules;
+
+/// <summary>
+/// A real Alertmanager with the shipped configuration and templates; only addresses are replaced, and waits are shortened. Its
+/// mail and Slack messages arrive in the simulator's inboxes.
+/// </summary>
+public sealed partial class AlertmanagerFixture : IAsyncLifetime
+{
+    public const string ExternalUrl = "http://alertmanager.example.com";
+
+    private readonly TemporaryDirectory folder = new();
+    private readonly HttpClient http = new();
+    private SimulatorHost? simulator;
+    private RunningProcess? alertmanager;
+    private InboxClient? inbox;
+
+    internal InboxClient Inbox => inbox!;
+
+    public Uri Address => http.BaseAddress!;
+
+    public async ValueTask InitializeAsync()
+    {
+        simulator = await SimulatorHost.StartAsync(
+            new SimulatorOptions { ListenAddress = "127.0.0.1:0", SmtpListenAddress = "127.0.0.1:0" }, TestContext.Current.CancellationToken);
+        inbox = new InboxClient(simulator.Address);
+        var configuration = Path.Combine(folder.CopyOf(Repository.File("prometheus", "alertmanager")), "alertmanager.yml");
+        var text = await File.ReadAllTextAsync(configuration, TestContext.Current.CancellationToken);
+        text = text
+            .Replace("simulator:9896", simulator.SmtpEndpoint!.ToString(), StringComparison.Ordinal)
+            .Replace("simulator:9895", simulator.Address.Authority, StringComparison.Ordinal);
+        text = GroupInterval.Replace(GroupWait.Replace(text, "group_wait: 200ms"), "group_interval: 1s");
+        await File.WriteAllTextAsync(configuration, text, TestContext.Current.CancellationToken);
+
+        http.BaseAddress = new Uri($"http://127.0.0.1:{Port.Free()}");
+        alertmanager = await RunningProcess.StartAsync(
+            "prometheus-alertmanager",
+            [
+                $"--config.file={configuration}", $"--storage.path={folder.File("storage")}", $"--web.listen-address={Address.Authority}",
+                $"--web.external-url={ExternalUrl}", "--web.route-prefix=/", "--cluster.listen-address=",
+            ],
+            new Uri(Address, "/-/ready"));
+    }
+
+    /// <summary>Posts alerts as Prometheus does.</summary>
+    public async Task PostAsync(params IReadOnlyList<PostedAlert> alerts)
+    {
+        using var response = await http.PostAsJsonAsync(
+            "/api/v2/alerts", alerts, JsonSerializerOptions.Web, TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    /// <summary>The alerts that Alertmanager holds and that all matchers fit, such as <c>dag_id="d"</c>.</summary>
+    public async Task<JsonArray> QueryAsync(params IReadOnlyList<string> matchers)
+    {
+        var query = string.Join('&', matchers.Select(matcher => $"filter={Uri.EscapeDataString(matcher)}"));
+        var alerts = await http.GetFromJsonAsync<JsonArray>($"/api/v2/alerts?{query}", TestContext.Current.CancellationToken);
+        return alerts!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (alertmanager is not null)
+            await alertmanager.DisposeAsync();
+        if (simulator is not null)
+            await simulator.DisposeAsync();
+        inbox?.Dispose();
+        http.Dispose();
+        folder.Dispose();
+    }
+
+    [GeneratedRegex("group_wait: [0-9a-z]+", RegexOptions.ExplicitCapture)]
+    private static partial Regex GroupWait { get; }
+
+    [GeneratedRegex("group_interval: [0-9a-z]+", RegexOptions.ExplicitCapture)]
+    private static partial Regex GroupInterval { get; }
+}
+
+public sealed record PostedAlert(
+    IReadOnlyDictionary<string, string> Labels,
+    IReadOnlyDictionary<string, string> Annotations,
+    DateTimeOffset StartsAt,
+    DateTimeOffset EndsAt);
