@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -12,11 +13,14 @@ namespace PipelineExporter.Metrics;
 /// </summary>
 internal static class FamilyRenderer
 {
-    /// <summary>Renders each family of the sink; one whose samples are those of <paramref name="previous"/> is taken from there.</summary>
-    public static ImmutableArray<FamilyPart> Render(MetricSink sink, ImmutableArray<FamilyPart> previous)
+    /// <summary>
+    /// Renders the sink's gauges, or what it holds besides; a family whose samples are those of <paramref name="previous"/> is
+    /// taken from there.
+    /// </summary>
+    public static ImmutableArray<FamilyPart> Render(MetricSink sink, bool gauges, ImmutableArray<FamilyPart> previous)
     {
         var parts = ImmutableArray.CreateBuilder<FamilyPart>();
-        foreach (var (family, samples) in sink.Families)
+        foreach (var (family, samples) in sink.Families.Where(one => one.Family.Type == MetricType.Gauge == gauges))
         {
             var fingerprint = Fingerprint(family, sink.SourceLabels, samples);
             var same = previous.IsDefaultOrEmpty
@@ -34,72 +38,65 @@ internal static class FamilyRenderer
         IReadOnlyDictionary<string[], double[]> samples,
         UInt128 fingerprint)
     {
-        var registry = Prometheus.Metrics.NewCustomRegistry();
-        var factory = Prometheus.Metrics.WithCustomRegistry(registry);
-        string[] names = [.. sourceLabels.Select(label => label.Key), .. family.Labels];
-        string[] values = [.. sourceLabels.Select(label => label.Value), .. new string[family.Labels.Length]];
-        var set = Setter(family, factory, names);
-        foreach (var (labelValues, numbers) in samples)
-        {
-            labelValues.CopyTo(values, sourceLabels.Length);
-            set([.. values], numbers);
-        }
-
         using var text = new MemoryStream();
+        if (family.Type == MetricType.Histogram)
+            WriteHistogram(text, family, sourceLabels, samples);
+        else
+            WriteLines(text, family.Name, sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[0])));
+        var header = $"# HELP {family.Name} {family.Help}\n# TYPE {family.Name} {family.Type.ToString().ToLowerInvariant()}\n";
+        var source = string.Join(',', sourceLabels.Select(label => $"{label.Key}={label.Value}"));
+        return new(
+            family.Name, source, new(Encoding.UTF8.GetBytes(header)),
+            new(text.ToArray()), samples.Count * family.SeriesEach, fingerprint);
+    }
+
+    // A prometheus-net histogram can only be observed into, which would round its sum: and a sum that steps back by its last
+    // bit reads as a reset, so that increase() adds all of it. Its three kinds of series are written as what they are.
+    private static void WriteHistogram(
+        MemoryStream text,
+        MetricDesc family,
+        ImmutableArray<KeyValuePair<string, string>> sourceLabels,
+        IReadOnlyDictionary<string[], double[]> samples)
+    {
+        string[] bounds = [.. family.Buckets.Select(bound => bound.ToString(CultureInfo.InvariantCulture)), "+Inf"];
+        WriteLines(text, $"{family.Name}_bucket", sourceLabels, [.. family.Labels, "le"], Cumulative());
+        WriteLines(text, $"{family.Name}_sum", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[^1])));
+        WriteLines(
+            text, $"{family.Name}_count", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[..^1].Sum())));
+
+        IEnumerable<(string[] LabelValues, double Value)> Cumulative()
+        {
+            foreach (var (labelValues, numbers) in samples)
+            {
+                var count = 0.0;
+                for (var i = 0; i < bounds.Length; i++)
+                    yield return ([.. labelValues, bounds[i]], count += numbers[i]);
+            }
+        }
+    }
+
+    // Through a gauge whatever the family's type, since a gauge can be set; HELP and TYPE are the family's own.
+    private static void WriteLines(
+        MemoryStream text,
+        string name,
+        ImmutableArray<KeyValuePair<string, string>> sourceLabels,
+        ImmutableArray<string> labels,
+        IEnumerable<(string[] LabelValues, double Value)> samples)
+    {
+        var registry = Prometheus.Metrics.NewCustomRegistry();
+        var gauge = Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge(
+            name, "", new GaugeConfiguration { LabelNames = [.. sourceLabels.Select(label => label.Key), .. labels], SuppressInitialValue = true });
+        string[] sourceValues = [.. sourceLabels.Select(label => label.Value)];
+        foreach (var (labelValues, value) in samples)
+            gauge.WithLabels([.. sourceValues, .. labelValues]).Set(value);
+
+        using var rendered = new MemoryStream();
         // Writes to memory only, so it completes at once.
-        registry.CollectAndExportAsTextAsync(text, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
-        var header = HeaderOf(family);
-        var lines = text.GetBuffer().AsSpan(0, (int)text.Length);
-        if (!lines.StartsWith(header.Plain))
-            throw new MetricException(family.Name, "was rendered with another header than expected");
-        return new FamilyPart(
-            family.Name, header, new RenderedBytes(lines[header.Plain.Length..].ToArray()), samples.Count, fingerprint);
-    }
-
-    private static RenderedBytes HeaderOf(MetricDesc family) =>
-        new(Encoding.UTF8.GetBytes($"# HELP {family.Name} {family.Help}\n# TYPE {family.Name} {family.Type.ToString().ToLowerInvariant()}\n"));
-
-    private static Action<string[], double[]> Setter(MetricDesc family, IMetricFactory factory, string[] labelNames)
-    {
-        switch (family.Type)
-        {
-            case MetricType.Counter:
-                var counter = factory.CreateCounter(
-                    family.Name, family.Help, new CounterConfiguration { LabelNames = labelNames, SuppressInitialValue = true });
-                return (labels, numbers) => counter.WithLabels(labels).IncTo(numbers[0]);
-            case MetricType.Gauge:
-                var gauge = factory.CreateGauge(
-                    family.Name, family.Help, new GaugeConfiguration { LabelNames = labelNames, SuppressInitialValue = true });
-                return (labels, numbers) => gauge.WithLabels(labels).Set(numbers[0]);
-            default:
-                var histogram = factory.CreateHistogram(family.Name, family.Help, new HistogramConfiguration
-                {
-                    LabelNames = labelNames,
-                    SuppressInitialValue = true,
-                    Buckets = family.Buckets.IsEmpty ? [double.PositiveInfinity] : [.. family.Buckets],
-                });
-                return (labels, numbers) => Observe(family, histogram.WithLabels(labels), numbers);
-        }
-    }
-
-    // A prometheus-net histogram can only be observed into: a bucket's mean, as often as the bucket was hit, restores count
-    // and sum. Rounding may push a mean over its bucket's edge, so it is clamped.
-    private static void Observe(MetricDesc family, Histogram.Child histogram, double[] numbers)
-    {
-        histogram.Publish();
-        var buckets = family.Buckets;
-        for (var i = 0; i <= buckets.Length; i++)
-        {
-            var (count, sum) = (numbers[i], numbers[buckets.Length + 1 + i]);
-            if (count == 0)
-                continue;
-            var mean = sum / count;
-            if (i > 0)
-                mean = Math.Max(mean, double.BitIncrement(buckets[i - 1]));
-            if (i < buckets.Length)
-                mean = Math.Min(mean, buckets[i]);
-            histogram.Observe(mean, (long)count);
-        }
+        registry.CollectAndExportAsTextAsync(rendered, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
+        var lines = rendered.GetBuffer().AsSpan(0, (int)rendered.Length);
+        for (var header = 0; header < 2; header++)
+            lines = lines[(lines.IndexOf((byte)'\n') + 1)..];
+        text.Write(lines);
     }
 
     private static UInt128 Fingerprint(

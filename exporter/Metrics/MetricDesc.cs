@@ -16,18 +16,22 @@ internal enum MetricType
 /// </summary>
 internal sealed partial class MetricDesc
 {
+    private static readonly string[] ReservedSuffixes = ["_bucket", "_sum", "_count"];
+
     private MetricDesc(string name, string help, MetricType type, ImmutableArray<double> buckets, string[] labels)
     {
         if (!LegalName().IsMatch(name))
             throw new MetricException(name, "is not a legal metric name");
-        if (type == MetricType.Counter && !name.EndsWith("_total", StringComparison.Ordinal))
-            throw new MetricException(name, "is a counter, so its name must end in _total");
+        if (name.EndsWith("_total", StringComparison.Ordinal) != (type == MetricType.Counter))
+            throw new MetricException(name, "must end in _total if, and only if, it is a counter");
+        if (ReservedSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal)))
+            throw new MetricException(name, $"ends in one of {string.Join(", ", ReservedSuffixes)}, which name a histogram's series");
         // prometheus-net writes HELP unescaped.
         if (help.Length == 0 || help.AsSpan().IndexOfAny('\\', '\n') >= 0)
             throw new MetricException(name, "needs a help text of one line without backslashes");
         foreach (var label in labels)
         {
-            if (!LegalLabel().IsMatch(label) || label.StartsWith("__", StringComparison.Ordinal) || label is "le" or "quantile")
+            if (!IsLegalLabelName(label))
                 throw new MetricException(name, $"has the illegal label name '{label}'");
         }
 
@@ -53,8 +57,11 @@ internal sealed partial class MetricDesc
     /// <summary>Upper bounds of a histogram's buckets in the metric's unit, without +Inf; empty for one that has sum and count only.</summary>
     public ImmutableArray<double> Buckets { get; }
 
-    /// <summary>How many numbers the ledger keeps a series: one, or a count and a sum for every bucket (+Inf included).</summary>
-    public int Width => Type == MetricType.Histogram ? 2 * (Buckets.Length + 1) : 1;
+    /// <summary>How many numbers the ledger keeps a series: one, or a count for every bucket (+Inf included) and then the sum.</summary>
+    public int Width => Type == MetricType.Histogram ? Buckets.Length + 2 : 1;
+
+    /// <summary>How many time series Prometheus makes of one: a histogram's buckets (+Inf included), sum and count.</summary>
+    public int SeriesEach => Type == MetricType.Histogram ? Buckets.Length + 3 : 1;
 
     public static MetricDesc Counter(string name, string help, params string[] labels) =>
         new(name, help, MetricType.Counter, [], labels);
@@ -74,14 +81,40 @@ internal sealed partial class MetricDesc
         return i;
     }
 
+    /// <summary>Checks that there is a value for each label and that Prometheus can be given it.</summary>
+    /// <exception cref="MetricException">There is not, or it cannot.</exception>
+    public void CheckLabelValues(ReadOnlySpan<string> values)
+    {
+        if (values.Length != Labels.Length)
+            throw new MetricException(Name, $"has {Labels.Length} labels and was given {values.Length} values");
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (!IsLegalLabelValue(values[i]))
+                throw new MetricException(Name, $"label {Labels[i]} was given a value that is not valid text");
+        }
+    }
+
     public override string ToString() => Name;
 
+    /// <summary>Whether a metric or a source may use this label: Prometheus keeps <c>__…</c>, <c>le</c> and <c>quantile</c> for itself.</summary>
     internal static bool IsLegalLabelName(string name) =>
-        LegalLabel().IsMatch(name) && !name.StartsWith("__", StringComparison.Ordinal);
+        LegalName().IsMatch(name) && !name.StartsWith("__", StringComparison.Ordinal) && name is not ("le" or "quantile");
 
-    [GeneratedRegex("^[a-zA-Z_:][a-zA-Z0-9_:]*$", RegexOptions.CultureInvariant)]
+    /// <summary>Whether it has a UTF-8 form: a lone surrogate would be replaced, and two series could become one.</summary>
+    internal static bool IsLegalLabelValue(string? value)
+    {
+        if (value is null)
+            return false;
+        for (var i = 0; i < value.Length; i++)
+        {
+            if (char.IsSurrogate(value[i]) && (i + 1 == value.Length || !char.IsSurrogatePair(value[i], value[++i])))
+                return false;
+        }
+
+        return true;
+    }
+
+    // Names of metrics and labels alike: Prometheus keeps a metric name's colon for recording rules.
+    [GeneratedRegex(@"\A[a-zA-Z_][a-zA-Z0-9_]*\z", RegexOptions.CultureInvariant)]
     private static partial Regex LegalName();
-
-    [GeneratedRegex("^[a-zA-Z_][a-zA-Z0-9_]*$", RegexOptions.CultureInvariant)]
-    private static partial Regex LegalLabel();
 }

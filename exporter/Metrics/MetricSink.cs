@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 
 namespace PipelineExporter.Metrics;
 
@@ -9,12 +8,13 @@ namespace PipelineExporter.Metrics;
 /// </summary>
 /// <param name="sourceLabels">Labels that the source adds to each sample.</param>
 /// <param name="declared">The families that the collector may write.</param>
-/// <param name="seriesLimit">Samples taken at most; the next one is rejected.</param>
+/// <param name="seriesLimit">Time series taken at most; the next one is rejected.</param>
 internal sealed class MetricSink(
-    ImmutableArray<KeyValuePair<string, string>> sourceLabels, IReadOnlyCollection<MetricDesc> declared, int seriesLimit)
+    ImmutableArray<KeyValuePair<string, string>> sourceLabels, IReadOnlyList<MetricDesc> declared, int seriesLimit)
 {
     private readonly Dictionary<MetricDesc, Dictionary<string[], double[]>> families = [];
 
+    /// <summary>Time series taken.</summary>
     public int Count { get; private set; }
 
     internal ImmutableArray<KeyValuePair<string, string>> SourceLabels => sourceLabels;
@@ -36,32 +36,24 @@ internal sealed class MetricSink(
     {
         if (numbers.Length != family.Width)
             throw new MetricException(family.Name, $"was given {numbers.Length} numbers for {family.Width}");
-        if (labelValues.Length != family.Labels.Length)
-            throw new MetricException(family.Name, $"has {family.Labels.Length} labels and was given {labelValues.Length} values");
-        for (var i = 0; i < labelValues.Length; i++)
-        {
-            if (labelValues[i] is null || !IsWellFormed(labelValues[i]))
-                throw new MetricException(family.Name, $"label {family.Labels[i]} was given a value that is not valid text");
-        }
-
+        family.CheckLabelValues(labelValues);
         if (family.Type != MetricType.Gauge && numbers.Any(number => !double.IsFinite(number) || number < 0))
             throw new MetricException(family.Name, "a counter's value must be finite and not negative");
-        if (Count >= seriesLimit)
+        if (Count + family.SeriesEach > seriesLimit)
         {
             throw new MetricException(
                 family.Name, $"is past the collector's limit of {seriesLimit} series; raise series_limit or select less");
         }
 
-        ref var samples = ref CollectionsMarshal.GetValueRefOrAddDefault(families, family, out var known);
-        if (!known)
+        if (!families.TryGetValue(family, out var samples))
         {
-            samples = new(LabelValues.Comparer);
             CheckFamily(family);
+            families.Add(family, samples = new(LabelValues.Comparer));
         }
 
-        if (!samples!.TryAdd(labelValues.ToArray(), numbers))
+        if (!samples.TryAdd(labelValues.ToArray(), numbers))
             throw new MetricException(family.Name, $"has two samples for {Describe(family, labelValues)}");
-        Count++;
+        Count += family.SeriesEach;
     }
 
     private static string Describe(MetricDesc family, ReadOnlySpan<string> values)
@@ -72,28 +64,21 @@ internal sealed class MetricSink(
         return $"{{{string.Join(',', pairs)}}}";
     }
 
-    // A lone surrogate has no UTF-8 form: it would be replaced, and two series could become one.
-    private static bool IsWellFormed(string value)
-    {
-        for (var i = 0; i < value.Length; i++)
-        {
-            if (!char.IsSurrogate(value[i]))
-                continue;
-            if (i + 1 == value.Length || !char.IsSurrogatePair(value[i], value[++i]))
-                return false;
-        }
-
-        return true;
-    }
-
     private void CheckFamily(MetricDesc family)
     {
         if (!declared.Contains(family))
             throw new MetricException(family.Name, "is not declared by the collector that writes it");
-        foreach (var (label, _) in sourceLabels)
+        if (families.Keys.Any(other => other.Name == family.Name))
+            throw new MetricException(family.Name, "is declared twice by the collector that writes it");
+        for (var i = 0; i < sourceLabels.Length; i++)
         {
+            var (label, value) = sourceLabels[i];
+            if (!MetricDesc.IsLegalLabelName(label) || !MetricDesc.IsLegalLabelValue(value))
+                throw new MetricException(family.Name, $"cannot have its source's label '{label}': its name or value is illegal");
             if (family.Labels.Contains(label))
                 throw new MetricException(family.Name, $"has the label '{label}' itself, so its source cannot add it: rename the source's label");
+            if (sourceLabels.Take(i).Any(other => other.Key == label))
+                throw new MetricException(family.Name, $"is given the label '{label}' twice by its source");
         }
     }
 }

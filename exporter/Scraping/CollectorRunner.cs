@@ -29,31 +29,33 @@ internal sealed partial class CollectorRunner(
     private ImmutableArray<FamilyPart> gauges = [];
     private ImmutableArray<FamilyPart> counters = [];
     private ImmutableArray<FamilyPart> health = [];
+    private Task<Action<MetricSink>>? fetching;
     private DateTimeOffset? lastSuccess;
-    private TimeSpan duration;
-    private bool? succeeded;
     private int failures;
 
     /// <summary>Families that every collector has.</summary>
     public static IReadOnlyList<MetricDesc> Metrics { get; } = [Success, LastSuccess, Duration, SeriesCount];
 
     /// <summary>It has run, or failed, at least once.</summary>
-    public bool HasRun => succeeded is not null;
+    public bool HasRun => Status is not null;
 
     public ICollector Collector => collector;
 
     /// <summary>Null before the first collection; then what the last one came to.</summary>
-    public (bool Succeeded, DateTimeOffset? LastSuccess, TimeSpan Duration, string? Error)? Status { get; private set; }
+    public CollectorStatus? Status { get; private set; }
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         // Counters stand at once at what was published before the restart, however long the first collection takes.
-        Publish();
+        PublishCounters();
         while (true)
         {
             var started = time.GetTimestamp();
             await RunOnceAsync(cancellationToken);
-            var wait = NextDelay() - time.GetElapsedTime(started);
+            var wait = NextDelay();
+            // A source that fails slowly gets a rest: its interval begins at the end.
+            if (failures == 0)
+                wait -= time.GetElapsedTime(started);
             if (wait > TimeSpan.Zero)
                 await Task.Delay(wait, time, cancellationToken);
         }
@@ -66,32 +68,41 @@ internal sealed partial class CollectorRunner(
         string? error = null;
         try
         {
-            using var timeout = new CancellationTokenSource(options.Timeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-            Action<MetricSink> write;
-            try
-            {
-                write = await collector.FetchAsync(either.Token);
-            }
-            catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-            {
-                throw new TimeoutException($"took longer than {options.Timeout.TotalSeconds:0.###} s", e);
-            }
-
-            Publish(write);
+            Publish(await FetchAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             throw;
         }
-        catch (Exception e) // One broken collector hurts nobody else; whatever it was is logged below.
+        catch (Exception e) // One broken collector hurts nobody else; whatever it was is logged.
         {
             error = e.Message;
-            Failed(e);
+            if (failures == 0)
+                LogFailed(log, IsExpected(e) ? null : e, collector.Name, collector.Source, error);
+            PublishCounters(error);
         }
 
-        duration = time.GetElapsedTime(started);
-        Finished(error);
+        Finished(error, time.GetElapsedTime(started));
+    }
+
+    private async Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken)
+    {
+        // One that ignores its cancellation must not count beside its successor.
+        if (fetching is { IsCompleted: false })
+            throw new TimeoutException("the collection before was cancelled and has not ended yet");
+        using var timeout = new CancellationTokenSource(options.Timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        var token = either.Token;
+        // On the pool, so that the time-out ends one that blocks, too.
+        fetching = Task.Run(() => collector.FetchAsync(token), token);
+        try
+        {
+            return await fetching.WaitAsync(token);
+        }
+        catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"took longer than {options.Timeout.TotalSeconds:0.###} s", e);
+        }
     }
 
     /// <summary>Drops gauges that are older than the configured time; called between collections.</summary>
@@ -103,68 +114,76 @@ internal sealed partial class CollectorRunner(
                 return;
             gauges = [];
             LogStale(log, collector.Name, collector.Source, options.StaleAfter);
-            PublishParts();
+            PublishHealth();
         }
     }
 
-    // Counters are published after a failed collection too: a held value must not wait for a source that is down.
+    // After a failed collection too: a held value must not wait for a source that is down.
+    private void PublishCounters(string? failure = null)
+    {
+        try
+        {
+            Publish();
+        }
+        catch (Exception e) // What was published stays; the collection that follows, or failed before, tells.
+        {
+            if (failures == 0 && e.Message != failure)
+                LogNotPublished(log, collector.Name, collector.Source, e.Message);
+        }
+    }
+
     private void Publish(Action<MetricSink>? write = null)
     {
         lock (gate)
         {
             if (collector.Identity is not { } identity)
+            {
+                if (write is not null)
+                    throw new InvalidOperationException("collected without knowing from whom");
                 return;
-            var sink = new MetricSink(identity.Labels, [.. collector.Metrics], options.SeriesLimit);
+            }
+
+            var sink = new MetricSink(identity.Labels, collector.Metrics, options.SeriesLimit);
             write?.Invoke(sink);
             var source = ledger.For(identity.Scope);
             source.Advance(collector.Metrics);
-            var countersSink = new MetricSink(identity.Labels, [.. collector.Metrics], options.SeriesLimit - sink.Count);
-            source.Write(collector.Metrics, countersSink);
+            var unseen = source.Write(collector.Metrics, sink);
 
             // Everything is rendered before anything is replaced: what fails leaves the last good parts as they are.
-            var newCounters = FamilyRenderer.Render(countersSink, counters);
+            var newGauges = write is null ? gauges : FamilyRenderer.Render(sink, gauges: true, gauges);
+            var newCounters = FamilyRenderer.Render(sink, gauges: false, counters);
+            var generation = store.Publish(owner, [.. newGauges, .. newCounters, .. health]);
+            (gauges, counters) = (newGauges, newCounters);
             if (write is not null)
-                (gauges, lastSuccess) = (FamilyRenderer.Render(sink, gauges), time.GetUtcNow());
-            counters = newCounters;
-            source.Published(collector.Metrics, PublishParts());
+                lastSuccess = time.GetUtcNow();
+            source.Published(unseen, generation);
         }
     }
 
-    private long PublishParts() => store.Publish(owner, [.. gauges, .. counters, .. health]);
-
-    private void Failed(Exception error)
-    {
-        if (succeeded != false)
-            LogFailed(log, IsExpected(error) ? null : error, collector.Name, collector.Source, error.Message);
-        try
-        {
-            Publish();
-        }
-        catch (Exception e) when (e is StateException or MetricException)
-        {
-            if (succeeded != false && e.Message != error.Message)
-                LogNotPublished(log, collector.Name, collector.Source, e.Message);
-        }
-    }
-
-    private void Finished(string? error)
+    private void Finished(string? error, TimeSpan duration)
     {
         lock (gate)
         {
-            if (error is null && succeeded == false)
+            if (error is null && failures > 0)
                 LogRecovered(log, collector.Name, collector.Source);
-            succeeded = error is null;
             failures = error is null ? 0 : failures + 1;
-            Status = (error is null, lastSuccess, duration, error);
-            var sink = new MetricSink([], [.. Metrics], Metrics.Count);
-            string[] labels = [collector.Name, collector.Source];
-            sink.Set(Success, error is null ? 1 : 0, labels);
-            sink.Set(LastSuccess, lastSuccess is { } at ? at.ToUnixTimeMilliseconds() / 1000.0 : 0, labels);
-            sink.Set(Duration, duration.TotalSeconds, labels);
-            sink.Set(SeriesCount, gauges.Sum(part => part.Series) + counters.Sum(part => part.Series), labels);
-            health = FamilyRenderer.Render(sink, health);
-            PublishParts();
+            Status = new(error is null, lastSuccess, duration, error);
+            PublishHealth();
         }
+    }
+
+    private void PublishHealth()
+    {
+        if (Status is not { } status)
+            return;
+        var sink = new MetricSink([], Metrics, Metrics.Count);
+        string[] labels = [collector.Name, collector.Source];
+        sink.Set(Success, status.Succeeded ? 1 : 0, labels);
+        sink.Set(LastSuccess, lastSuccess is { } at ? at.ToUnixTimeMilliseconds() / 1000.0 : 0, labels);
+        sink.Set(Duration, status.Duration.TotalSeconds, labels);
+        sink.Set(SeriesCount, gauges.Sum(part => part.Series) + counters.Sum(part => part.Series), labels);
+        health = FamilyRenderer.Render(sink, gauges: true, health);
+        store.Publish(owner, [.. gauges, .. counters, .. health]);
     }
 
     // Jitter keeps collectors that failed together from coming back together.
@@ -192,6 +211,9 @@ internal sealed partial class CollectorRunner(
     [LoggerMessage(LogLevel.Warning, "gauges of collector {collector} of {source} are older than {staleAfter} and are no longer published")]
     private static partial void LogStale(ILogger log, string collector, string source, TimeSpan staleAfter);
 }
+
+/// <summary>What a collector's last collection came to.</summary>
+internal sealed record CollectorStatus(bool Succeeded, DateTimeOffset? LastSuccess, TimeSpan Duration, string? Error);
 
 /// <summary>An error of a source whose message is complete and holds no secret: its stack adds nothing.</summary>
 internal interface ISourceException;

@@ -21,10 +21,9 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
     /// </summary>
     public bool TryRecord(EventKey key, DateTimeOffset at)
     {
-        var now = ledger.Now;
         if (at < ledger.Oldest || Contains(key))
             return false;
-        Events.Add(key, Ledger.DayOf(at < now ? at : now));
+        Events.Add(key, Ledger.DayOf(at));
         return true;
     }
 
@@ -50,9 +49,8 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
             throw new MetricException(histogram.Name, "is not a histogram");
         Check(histogram, value);
         var numbers = Addition(histogram, labelValues);
-        var bucket = histogram.BucketOf(value);
-        numbers[bucket]++;
-        numbers[histogram.Buckets.Length + 1 + bucket] += value;
+        numbers[histogram.BucketOf(value)]++;
+        numbers[^1] += value;
     }
 
     /// <summary>Stores a text under a name, in the same transaction as what was counted.</summary>
@@ -70,8 +68,7 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 
     private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)
     {
-        if (labelValues.Length != metric.Labels.Length)
-            throw new MetricException(metric.Name, $"has {metric.Labels.Length} labels and was given {labelValues.Length} values");
+        metric.CheckLabelValues(labelValues);
         ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Additions, metric, out _);
         family ??= new(LabelValues.Comparer);
         ref var numbers = ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);

@@ -12,14 +12,15 @@ internal sealed class SourceLedger
     private readonly ScrapeLog scrapes;
     private readonly Lock gate = new();
     private readonly Dictionary<string, Dictionary<string[], Series>> families = [];
-    private readonly HashSet<string> bound = [];
-    private readonly HashSet<string> unstoredBuckets = [];
+    private readonly Dictionary<string, StoredFamily> shapes;
+    private readonly Dictionary<string, MetricDesc> bound = [];
     private readonly Dictionary<string, string> values;
 
     internal SourceLedger(string scope, Ledger ledger, StateFile file, ScrapeLog scrapes)
     {
         (this.scope, this.ledger, this.file, this.scrapes) = (scope, ledger, file, scrapes);
         values = file.LoadValues(scope);
+        shapes = file.LoadFamilies(scope);
         foreach (var stored in file.LoadSeries(scope))
         {
             // Zero was the last value published: the series is held as one just born.
@@ -66,33 +67,34 @@ internal sealed class SourceLedger
         }
     }
 
-    /// <summary>Writes the published value of each series of these families.</summary>
-    public void Write(IEnumerable<MetricDesc> metrics, MetricSink sink)
+    /// <summary>Writes the published value of each series of these families, and returns those that no page has shown yet.</summary>
+    public IReadOnlyList<Series> Write(IEnumerable<MetricDesc> metrics, MetricSink sink)
     {
         lock (gate)
         {
-            foreach (var metric in metrics.Where(metric => metric.Type != MetricType.Gauge))
-            {
-                foreach (var series in Bind(metric).Values)
-                    sink.Add(metric, series.Shown, series.Labels);
-            }
-        }
-    }
-
-    /// <summary>Notes that a page with the values last written is published as <paramref name="generation"/>.</summary>
-    public void Published(IEnumerable<MetricDesc> metrics, long generation)
-    {
-        lock (gate)
-        {
-            var now = ledger.Now;
+            var unseen = new List<Series>();
             foreach (var metric in metrics.Where(metric => metric.Type != MetricType.Gauge))
             {
                 foreach (var series in Bind(metric).Values)
                 {
-                    if (series.Held)
-                        series.ShownSince ??= (generation, now);
+                    sink.Add(metric, series.Shown, series.Labels);
+                    if (series.Held && series.ShownSince is null)
+                        unseen.Add(series);
                 }
             }
+
+            return unseen;
+        }
+    }
+
+    /// <summary>Notes that the page of <paramref name="generation"/> is the first to show these series.</summary>
+    public void Published(IReadOnlyList<Series> unseen, long generation)
+    {
+        lock (gate)
+        {
+            var now = ledger.Now;
+            foreach (var series in unseen)
+                series.ShownSince = (generation, now);
         }
     }
 
@@ -118,12 +120,6 @@ internal sealed class SourceLedger
             foreach (var (metric, additions) in batch.Additions)
             {
                 var family = Bind(metric);
-                if (unstoredBuckets.Contains(metric.Name))
-                {
-                    change.Buckets[metric.Name] = [.. metric.Buckets];
-                    change.Series.AddRange(family.Values.Select(series => Row(series, series.Value, series.Shown, series.TouchedDay)));
-                }
-
                 foreach (var (labels, addition) in additions)
                 {
                     var known = family.TryGetValue(labels, out var series);
@@ -132,6 +128,8 @@ internal sealed class SourceLedger
                     if (known && !adds && series.TouchedDay == today)
                         continue;
                     var value = adds ? Sum(series.Value, addition) : series.Value;
+                    if (!Array.TrueForAll(value, double.IsFinite))
+                        throw new MetricException(metric.Name, "cannot count that far");
                     change.Series.Add(Row(series, value, series.Held ? series.Shown : value, today));
                     updates.Add((series, value, !known));
                 }
@@ -141,7 +139,6 @@ internal sealed class SourceLedger
                 file.Commit(change);
 
             // Memory follows the disk: had the commit failed, nothing would have changed.
-            unstoredBuckets.ExceptWith(change.Buckets.Keys);
             foreach (var (series, value, isNew) in updates)
             {
                 series.Value = value;
@@ -187,41 +184,44 @@ internal sealed class SourceLedger
         return family;
     }
 
-    // Fits what was stored to what the metric is today: it may have had other labels or other buckets when it was stored.
+    // The series of a metric. What an earlier version or configuration stored in another shape is fitted, and stored so, first.
     private Dictionary<string[], Series> Bind(MetricDesc metric)
     {
         var family = Family(metric.Name);
-        if (!bound.Add(metric.Name))
+        if (bound.GetValueOrDefault(metric.Name) == metric)
             return family;
-        var storedBuckets = metric.Type == MetricType.Histogram ? file.LoadBuckets(metric.Name) : null;
-        var otherBuckets = storedBuckets is not null && !storedBuckets.AsSpan().SequenceEqual(metric.Buckets.AsSpan());
-        foreach (var series in family.Values.ToList())
+        var stored = shapes.GetValueOrDefault(metric.Name);
+        var sameLabels = stored is not null && stored.Labels.AsSpan().SequenceEqual(metric.Labels.AsSpan());
+        if (!sameLabels || !stored!.Buckets.AsSpan().SequenceEqual(metric.Buckets.AsSpan()))
         {
-            if (otherBuckets)
-                (series.Value, series.Shown) = (Rebucket(metric, series.Value), Rebucket(metric, series.Shown));
-            if (series.Labels.Length != metric.Labels.Length || series.Value.Length != metric.Width)
-                family.Remove(series.Labels);
+            var change = new StateChange();
+            var shape = new StoredFamily(scope, metric.Name, [.. metric.Labels], [.. metric.Buckets]);
+            change.Families.Add(shape);
+            // With other labels they are other series: those begin anew.
+            var fitted = sameLabels
+                ? family.Values.Select(series => (series, Value: Fit(series.Value), Shown: Fit(series.Shown))).ToList()
+                : [];
+            change.Series.AddRange(fitted.Select(fit => Row(fit.series, fit.Value, fit.Shown, fit.series.TouchedDay)));
+            file.Commit(change);
+
+            shapes[metric.Name] = shape;
+            if (!sameLabels)
+                family.Clear();
+            foreach (var (series, value, shown) in fitted)
+                (series.Value, series.Shown) = (value, shown);
         }
 
-        if (metric.Type == MetricType.Histogram && (storedBuckets is null || otherBuckets))
-            unstoredBuckets.Add(metric.Name);
+        bound[metric.Name] = metric;
         return family;
-    }
 
-    // Each old bucket goes where its mean belongs now: count and sum of the series stay what they were.
-    private static double[] Rebucket(MetricDesc metric, double[] old)
-    {
-        var numbers = new double[metric.Width];
-        var buckets = old.Length / 2;
-        for (var i = 0; i < buckets; i++)
+        // Of the observations in an old bucket no more is known than its upper bound; their sum stays what it was.
+        double[] Fit(double[] old)
         {
-            if (old[i] == 0)
-                continue;
-            var bucket = metric.BucketOf(old[buckets + i] / old[i]);
-            numbers[bucket] += old[i];
-            numbers[metric.Buckets.Length + 1 + bucket] += old[buckets + i];
+            var numbers = new double[metric.Width];
+            for (var i = 0; i < old.Length - 1; i++)
+                numbers[i < stored!.Buckets.Length ? metric.BucketOf(stored.Buckets[i]) : metric.Buckets.Length] += old[i];
+            numbers[^1] = old[^1];
+            return numbers;
         }
-
-        return numbers;
     }
 }

@@ -11,12 +11,20 @@ internal sealed partial class StateFile : IDisposable
 {
     private const int SchemaVersion = 1;
 
+    // SQLite's primary result codes.
+    private const int DamagedCode = 11;
+    private const int FullCode = 13;
+    private const int ConstraintCode = 19;
+    private const int NotADatabaseCode = 26;
+
     private const string Schema = """
         CREATE TABLE IF NOT EXISTS event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS series (
             scope TEXT NOT NULL, family TEXT NOT NULL, labels BLOB NOT NULL, value BLOB NOT NULL, shown BLOB NOT NULL,
             touched INTEGER NOT NULL, PRIMARY KEY (scope, family, labels)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS buckets (family TEXT PRIMARY KEY, bounds BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS family (
+            scope TEXT NOT NULL, name TEXT NOT NULL, labels BLOB NOT NULL, buckets BLOB NOT NULL,
+            PRIMARY KEY (scope, name)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS value (
             scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
         """;
@@ -105,14 +113,24 @@ internal sealed partial class StateFile : IDisposable
         }
     }
 
-    /// <summary>The bucket bounds that a histogram's stored series have; null when none was stored.</summary>
-    public double[]? LoadBuckets(string family)
+    public Dictionary<string, StoredFamily> LoadFamilies(string scope)
     {
         lock (gate)
         {
-            using var command = Command("SELECT bounds FROM buckets WHERE family = $family", "$family");
-            command.Parameters[0].Value = family;
-            return Try(() => command.ExecuteScalar() is byte[] bytes ? MemoryMarshal.Cast<byte, double>(bytes).ToArray() : null);
+            using var command = Command("SELECT name, labels, buckets FROM family WHERE scope = $scope", "$scope");
+            command.Parameters[0].Value = scope;
+            return Try(() =>
+            {
+                var families = new Dictionary<string, StoredFamily>();
+                using var reader = command.ExecuteReader();
+                while (reader.Read())
+                {
+                    var name = reader.GetString(0);
+                    families.Add(name, new(scope, name, LabelBlob.Read(reader.GetFieldValue<byte[]>(1)), Numbers(reader, 2)));
+                }
+
+                return families;
+            });
         }
     }
 
@@ -142,10 +160,14 @@ internal sealed partial class StateFile : IDisposable
             Try(() =>
             {
                 using var transaction = connection.BeginTransaction(deferred: false);
-                Write(transaction, "INSERT OR IGNORE INTO event VALUES ($key, $day)", change.Events, (e, p) =>
+                // Not OR IGNORE: what counts an event that was counted meanwhile must not count it again.
+                Write(transaction, "INSERT INTO event VALUES ($key, $day)", change.Events, (e, p) =>
                     (p[0].Value, p[1].Value) = (e.Key.ToBytes(), e.Value), "$key", "$day");
-                Write(transaction, "INSERT OR REPLACE INTO buckets VALUES ($family, $bounds)", change.Buckets, (b, p) =>
-                    (p[0].Value, p[1].Value) = (b.Key, Blob(b.Value)), "$family", "$bounds");
+                Write(transaction, "DELETE FROM series WHERE scope = $scope AND family = $name", change.Families, (f, p) =>
+                    (p[0].Value, p[1].Value) = (f.Scope, f.Name), "$scope", "$name");
+                Write(transaction, "INSERT OR REPLACE INTO family VALUES ($scope, $name, $labels, $buckets)", change.Families, (f, p) =>
+                    (p[0].Value, p[1].Value, p[2].Value, p[3].Value) = (f.Scope, f.Name, LabelBlob.Write(f.Labels), Blob(f.Buckets)),
+                    "$scope", "$name", "$labels", "$buckets");
                 Write(transaction, "INSERT OR REPLACE INTO series VALUES ($scope, $family, $labels, $value, $shown, $touched)", change.Series, (s, p) =>
                 {
                     (p[0].Value, p[1].Value, p[2].Value) = (s.Scope, s.Family, LabelBlob.Write(s.Labels));
@@ -190,10 +212,10 @@ internal sealed partial class StateFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The runtime reports flock()'s EWOULDBLOCK as this HResult and has no exception type of its own for it.
-            const int WouldBlock = 11;
+            // The runtime reports a file locked by another (EWOULDBLOCK on Linux and macOS, a sharing violation on Windows) as
+            // one of these codes and has no exception type of its own for it.
             throw new StateException(
-                e is IOException && (e.HResult & 0xffff) == WouldBlock
+                e is IOException && (e.HResult & 0xffff) is 11 or 35 or 32
                     ? $"{directory}: in use by another exporter; give each its own --storage.path"
                     : $"{directory}: cannot be opened for writing: {e.Message}; give --storage.path a writable directory",
                 e);
@@ -211,6 +233,9 @@ internal sealed partial class StateFile : IDisposable
         }.ToString());
         try
         {
+            // A state file is never empty once it was created: SQLite would take what a crash emptied for a new one.
+            if (File.Exists(path) && new FileInfo(path).Length == 0)
+                throw new SqliteException("it is empty", DamagedCode);
             opened.Open();
             Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
             if (Scalar("PRAGMA quick_check(1)") is not "ok" and var finding)
@@ -242,9 +267,7 @@ internal sealed partial class StateFile : IDisposable
         }
     }
 
-    private const int DamagedCode = 11; // SQLITE_CORRUPT
-
-    private static bool IsDamage(SqliteException e) => e.SqliteErrorCode is DamagedCode or 26 /* SQLITE_NOTADB */;
+    private static bool IsDamage(SqliteException e) => e.SqliteErrorCode is DamagedCode or NotADatabaseCode;
 
     private T Try<T>(Func<T> operation)
     {
@@ -254,9 +277,17 @@ internal sealed partial class StateFile : IDisposable
         }
         catch (SqliteException e)
         {
-            throw new StateException($"{Path}: {e.Message}{(IsDamage(e) ? "; restart the exporter, which sets a damaged file aside" : "")}", e);
+            throw new StateException($"{Path}: {e.Message}{Advice(e)}", e);
         }
     }
+
+    private static string Advice(SqliteException e) => e.SqliteErrorCode switch
+    {
+        DamagedCode or NotADatabaseCode => "; restart the exporter, which sets a damaged file aside",
+        ConstraintCode => "; an event was counted by two collections at once, and this one counts again",
+        FullCode => "; free some space: nothing is counted until then, and nothing is lost",
+        _ => "",
+    };
 
     private SqliteCommand Command(string sql, params ReadOnlySpan<string> parameters)
     {
@@ -290,6 +321,9 @@ internal sealed partial class StateFile : IDisposable
     private static partial void LogSetAside(ILogger log, string path, string problem, string aside);
 }
 
+/// <summary>What the labels and numbers of a family's stored series mean.</summary>
+internal sealed record StoredFamily(string Scope, string Name, string[] Labels, double[] Buckets);
+
 internal sealed record StoredSeries(string Scope, string Family, string[] Labels, double[] Value, double[] Shown, long TouchedDay);
 
 /// <summary>What one transaction writes.</summary>
@@ -297,11 +331,12 @@ internal sealed class StateChange
 {
     public Dictionary<EventKey, long> Events { get; } = [];
 
-    public Dictionary<string, double[]> Buckets { get; } = [];
+    /// <summary>Families stored for the first time or in another shape; what was stored of their series is replaced.</summary>
+    public List<StoredFamily> Families { get; } = [];
 
     public List<StoredSeries> Series { get; } = [];
 
     public Dictionary<(string Scope, string Name), string> Values { get; } = [];
 
-    public bool IsEmpty => Events.Count + Buckets.Count + Series.Count + Values.Count == 0;
+    public bool IsEmpty => Events.Count + Families.Count + Series.Count + Values.Count == 0;
 }
