@@ -18,7 +18,7 @@ internal sealed class AirflowConnection : IDisposable
 
     /// <param name="endpoint">Where it is and how to log in.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="requested">Called after each request that went out, with its outcome (see <see cref="RequestCounter"/>).</param>
+    /// <param name="requested">Called after each request that went out, with its <see cref="RequestOutcome"/>.</param>
     public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested)
     {
         Endpoint = endpoint;
@@ -31,9 +31,12 @@ internal sealed class AirflowConnection : IDisposable
             UseCookies = false,
         };
         HttpMessageHandler handler = new ResilienceHandler(Retries(time)) { InnerHandler = new RequestCounter(requested, sockets) };
-        handler = endpoint.Credential is AirflowCredential.Login login
-            ? new TokenAuthenticationHandler(endpoint.Environment, url, login, time, handler)
-            : new StaticAuthenticationHandler(endpoint.Credential, handler);
+        handler = endpoint.Credential switch
+        {
+            null => handler,
+            AirflowCredential.Login login => new TokenAuthenticationHandler(endpoint.Environment, url, login, time, handler),
+            var credential => new StaticAuthenticationHandler(credential, handler),
+        };
         client = new HttpClient(handler) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.Accept.ParseAdd("application/json");
         requests = new AirflowRequests(endpoint, time);

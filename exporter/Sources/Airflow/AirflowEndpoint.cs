@@ -1,7 +1,7 @@
 namespace PipelineExporter.Sources.Airflow;
 
-/// <summary>Where an Airflow is and how to log in.</summary>
-internal sealed record AirflowEndpoint(string Environment, Uri Url, AirflowCredential Credential)
+/// <summary>Where an Airflow is and how to log in; without a credential, requests carry none.</summary>
+internal sealed record AirflowEndpoint(string Environment, Uri Url, AirflowCredential? Credential)
 {
     /// <summary>How long one request may take, its body included. 2.x needs some seconds for thousands of task instances.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);

@@ -129,6 +129,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         (HttpStatusCode.Unauthorized, AirflowCredential.Basic) =>
             "The user name or the password is wrong, or the server does not accept basic auth (Airflow 3 wants `token`)",
         (HttpStatusCode.Unauthorized, AirflowCredential.Bearer) => "The token is wrong or has expired",
+        (HttpStatusCode.Unauthorized, null) => "The server wants a log-in, and `auth` is not configured",
         (HttpStatusCode.Unauthorized, _) => "The user may not log in",
         (HttpStatusCode.Forbidden, AirflowCredential.Basic credential) =>
             "Airflow 2 answers 403 to a wrong user name or password and to a missing permission alike. /health and /version need no"

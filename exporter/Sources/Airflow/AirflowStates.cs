@@ -17,6 +17,9 @@ internal static class AirflowStates
     public static readonly string[] LiveInstancesSince33 = [.. LiveInstances, "awaiting_input"];
 
     public static readonly string[] FinishedInstances = ["success", "failed", "skipped", "upstream_failed", "removed"];
+
+    /// <summary>Whether the run has ended. A state that is not known today is taken for final: it came in the list of ended runs.</summary>
+    public static bool IsFinished(DagRun run) => run.State is not (null or "queued" or "running");
 }
 
 /// <summary>Tells a task instance from the others of a list.</summary>

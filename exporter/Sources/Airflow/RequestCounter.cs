@@ -2,8 +2,7 @@ using System.Net;
 
 namespace PipelineExporter.Sources.Airflow;
 
-/// <summary>Tells the outcome of each request that goes out, retries and log-ins included:
-/// success, unauthorized, throttled, client_error, server_error, timeout or unreachable.</summary>
+/// <summary>Tells the outcome of each request that goes out, retries and log-ins included.</summary>
 internal sealed class RequestCounter(Action<string> requested, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
@@ -11,22 +10,18 @@ internal sealed class RequestCounter(Action<string> requested, HttpMessageHandle
         try
         {
             var response = await base.SendAsync(request, ct);
-            requested(Outcome(response.StatusCode));
+            requested(response.StatusCode switch
+            {
+                HttpStatusCode.TooManyRequests => RequestOutcome.Throttled,
+                _ when response.IsSuccessStatusCode => RequestOutcome.Ok,
+                _ => RequestOutcome.Error,
+            });
             return response;
         }
         catch (Exception e)
         {
-            requested(e is OperationCanceledException ? "timeout" : "unreachable");
+            requested(e is OperationCanceledException ? RequestOutcome.Timeout : RequestOutcome.Error);
             throw;
         }
     }
-
-    private static string Outcome(HttpStatusCode status) => status switch
-    {
-        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => "unauthorized",
-        HttpStatusCode.TooManyRequests => "throttled",
-        >= HttpStatusCode.InternalServerError => "server_error",
-        >= HttpStatusCode.MultipleChoices => "client_error",
-        _ => "success",
-    };
 }

@@ -7,15 +7,6 @@ using Polly.Timeout;
 
 namespace PipelineExporter.Sources.Aws;
 
-/// <summary>How one HTTP request ended.</summary>
-internal static class RequestOutcome
-{
-    public const string Ok = "ok";
-    public const string Throttled = "throttled";
-    public const string Error = "error";
-    public const string Timeout = "timeout";
-}
-
 /// <summary>
 /// Sends the requests of one service: signs each attempt, retries what may succeed, holds back from a service that is down,
 /// and turns whatever goes wrong into an <see cref="AwsException"/>. The whole time-out is the caller's.

@@ -1,0 +1,24 @@
+using System.Collections.Immutable;
+using PipelineExporter.Scraping;
+using PipelineExporter.Sources.Airflow;
+
+namespace PipelineExporter.Collectors.Airflow;
+
+/// <summary>The collectors of an Airflow. A new one is a file of its own and a line here.</summary>
+internal static class AirflowCollectors
+{
+    public static ImmutableArray<ICollector> For(AirflowSettings settings, CollectorContext context)
+    {
+        var source = $"airflow/{settings.Endpoint.Environment}";
+        var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome));
+        var environment = new AirflowEnvironment(connection, settings, context);
+        return
+        [
+            new AirflowHealthCollector(environment),
+            new AirflowPools(environment),
+            new AirflowDags(environment),
+            new AirflowRuns(environment),
+            new AirflowTasks(environment),
+        ];
+    }
+}

@@ -1,0 +1,50 @@
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Airflow;
+
+namespace PipelineExporter.Collectors.Airflow;
+
+/// <summary>Pools and their slots.</summary>
+internal sealed partial class AirflowPools(AirflowEnvironment environment) : AirflowCollector<PoolList>(environment)
+{
+    public static readonly MetricDesc Slots = MetricDesc.Gauge(
+        "airflow_pool_slots",
+        "Slots of the pool by state: running, queued, scheduled, deferred, occupied (running and queued, and deferred where the pool includes them), open (+Inf when unlimited).",
+        "pool", "state");
+
+    public static readonly MetricDesc Limit = MetricDesc.Gauge("airflow_pool_slots_limit", "Slots that the pool has; +Inf when unlimited.", "pool");
+
+    private int unlisted;
+
+    public override string Name => "airflow_pools";
+
+    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Slots, Limit];
+
+    protected internal override async Task<PoolList> CollectAsync(CancellationToken cancellationToken)
+    {
+        var api = await Environment.Connection.ApiAsync(cancellationToken);
+        var pools = await api.PoolsAsync(cancellationToken);
+        if (pools.Unlisted != unlisted && pools.Unlisted > 0)
+            LogUnlisted(Environment.Context.Logs.CreateLogger<AirflowPools>(), Source, pools.Unlisted);
+        unlisted = pools.Unlisted;
+        return pools;
+    }
+
+    protected internal override void Write(PoolList snapshot, MetricSink sink)
+    {
+        foreach (var pool in snapshot.Pools)
+        {
+            sink.Set(Slots, pool.RunningSlots, pool.Name, "running");
+            sink.Set(Slots, pool.QueuedSlots, pool.Name, "queued");
+            sink.Set(Slots, pool.ScheduledSlots, pool.Name, "scheduled");
+            sink.Set(Slots, pool.DeferredSlots, pool.Name, "deferred");
+            sink.Set(Slots, pool.OccupiedSlots, pool.Name, "occupied");
+            sink.Set(Slots, pool.Slots < 0 ? double.PositiveInfinity : pool.OpenSlots, pool.Name, "open");
+            sink.Set(Limit, pool.Slots < 0 ? double.PositiveInfinity : pool.Slots, pool.Name);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning,
+        "{source}: {count} pool(s) with unlimited slots (-1) are not exported: Airflow 2 answers 500 to a list that holds one. "
+        + "The other pools are. Give such a pool a large number of slots instead")]
+    private static partial void LogUnlisted(ILogger log, string source, int count);
+}
