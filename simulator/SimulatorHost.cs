@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using PipelineExporter.Simulator.Airflow.V1;
+using PipelineExporter.Simulator.Airflow.V2;
 using PipelineExporter.Simulator.Aws;
 using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Inbox;
@@ -72,6 +74,8 @@ public sealed class SimulatorHost : IAsyncDisposable
         var model = new PipelineModel(options.Seed, incidents);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         web.MapControl(incidents, faults);
+        new AirflowV1(model, faults, options.Time).Map(web);
+        new AirflowV2(model, faults, options.Time).Map(web);
         web.MapAws(model, faults, options.Time);
         web.MapInbox(mail, slack, options.Time);
         web.MapPages(mail, slack, incidents, smtp?.Endpoint);

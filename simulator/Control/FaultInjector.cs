@@ -24,6 +24,9 @@ internal enum FaultKind
 
     /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
     [JsonStringEnumMemberName("unlimited_pool")] UnlimitedPool,
+
+    /// <summary>Airflow only: a DAG file cannot be imported.</summary>
+    [JsonStringEnumMemberName("import_error")] ImportError,
 }
 
 /// <summary>A fault of one source.</summary>
@@ -126,7 +129,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
             List<Fault> due = [];
             foreach (var fault in faults)
             {
-                if ((fault.Source != source && fault.Source != "*") || fault.Kind == FaultKind.UnlimitedPool)
+                if ((fault.Source != source && fault.Source != "*") || fault.Kind is FaultKind.UnlimitedPool or FaultKind.ImportError)
                     continue;
                 if (fault.Match is { } match && !target.Contains(match, StringComparison.Ordinal))
                     continue;

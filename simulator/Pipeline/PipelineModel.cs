@@ -12,6 +12,8 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 {
     static readonly TimeSpan Retention = TimeSpan.FromDays(90);
 
+    static readonly DateTimeOffset PausedSince = new(2026, 6, 1, 9, 0, 0, TimeSpan.Zero);
+
     /// <summary>Glue emits a datapoint every 30 s.</summary>
     static readonly TimeSpan ElapsedTimeInterval = TimeSpan.FromSeconds(30);
 
@@ -29,13 +31,13 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 
     /// <summary>
     /// The runs of a DAG that exist at <paramref name="now"/> and may have changed at or after <paramref name="since"/>
-    /// (all that did are among them), in the order in which they were asked for.
+    /// (all that did are among them); those set off after <paramref name="until"/> may be left out.
     /// </summary>
-    public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now)
+    public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now, DateTimeOffset? until = null)
     {
         var start = HistoryStart(now);
         var from = (since > start ? since : start) - dag.EndsWithin;
-        foreach (var key in Keys(dag, from, now))
+        foreach (var key in Keys(dag, from, until < now ? until.Value : now))
         {
             if (Find(key) is { } run && run.QueuedAt <= now && run.RunAfter >= start && run.EndDate >= since)
                 yield return run;
@@ -47,9 +49,13 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 
     public DagDefinition? FindDag(string dagId) => dags.FirstOrDefault(dag => dag.Id == dagId);
 
-    /// <summary>The next moment of a DAG's schedule after an instant; null when it has none, or is paused.</summary>
+    /// <summary>The next moment of a DAG's schedule after an instant; null when it has none. Of a paused DAG: the one at which it was paused.</summary>
     public static DateTimeOffset? NextRun(DagDefinition dag, DateTimeOffset now) =>
-        dag.Schedule is CronSchedule cron ? At(cron, Index(cron, now) + 1) : null;
+        dag.Schedule is CronSchedule cron ? At(cron, Index(cron, dag.IsPaused ? PausedSince : now) + 1) : null;
+
+    /// <summary>No run of a DAG that ended before has failed; null when none ever has.</summary>
+    public DateTimeOffset? FirstFailure(DagDefinition dag) =>
+        dag.Id == Catalog.Validation && Failures() is [var first, ..] ? first.Start : null;
 
     /// <summary>The runs of a job that were started at or before <paramref name="until"/> and not completed before <paramref name="since"/>, newest first.</summary>
     public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until) => dags

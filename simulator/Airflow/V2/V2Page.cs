@@ -1,0 +1,67 @@
+using System.Buffers.Text;
+using System.Text;
+
+namespace PipelineExporter.Simulator.Airflow.V2;
+
+/// <summary>One page of a list that can be walked by cursor (since 3.3).</summary>
+internal sealed record V2Page<TRow>(IReadOnlyList<TRow> Rows, int Total, int? TotalLimit, string? Next, string? Previous)
+{
+    /// <summary>Past it, rows are no longer counted for a cursor.</summary>
+    const int CountLimit = 50_000;
+
+    /// <summary>Before a cursor that walks back.</summary>
+    const char Backwards = '~';
+
+    const char Separator = '\u001f';
+
+    /// <summary>An empty cursor asks for the first page; the offset counts only without one.</summary>
+    /// <exception cref="AirflowRefusal">The cursor was never given, or for another order.</exception>
+    public static V2Page<TRow> Of(IEnumerable<TRow> found, Ordering<TRow> order, V2Query query)
+    {
+        var rows = order.Sort(found);
+        if (query.Cursor is not { } cursor)
+            return new V2Page<TRow>([.. rows.Skip(query.Offset).Take(query.Limit)], rows.Count, null, null, null);
+
+        var (from, to) = (0, Math.Min(query.Limit, rows.Count));
+        if (cursor.Length > 0)
+        {
+            var position = Decode(cursor.TrimStart(Backwards), order);
+            if (cursor[0] == Backwards)
+            {
+                to = FirstAt(rows, row => order.Compare(row, position) >= 0);
+                from = Math.Max(0, to - query.Limit);
+            }
+            else
+            {
+                from = FirstAt(rows, row => order.Compare(row, position) > 0);
+                to = Math.Min(rows.Count, from + query.Limit);
+            }
+        }
+        return new V2Page<TRow>(
+            rows[from..to],
+            Math.Min(rows.Count, CountLimit),
+            CountLimit,
+            Next: to < rows.Count && to > from ? Encode(rows[to - 1], order) : null,
+            Previous: from > 0 && to > from ? Backwards + Encode(rows[from], order) : null);
+    }
+
+    static int FirstAt(List<TRow> rows, Predicate<TRow> predicate) => rows.FindIndex(predicate) is var index and >= 0 ? index : rows.Count;
+
+    static string Encode(TRow row, Ordering<TRow> order) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(
+        string.Join(Separator, order.Position(row).Select(value => value.Encode()).Prepend(order.Shape))));
+
+    static List<SortValue> Decode(string cursor, Ordering<TRow> order)
+    {
+        if (!Base64Url.IsValid(cursor))
+            throw V2Errors.Detail(400, "Invalid cursor token");
+        var parts = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)).Split(Separator);
+        if (parts.Length == 1)
+            throw V2Errors.Detail(400, "Invalid cursor token");
+        if (parts[0] != order.Shape || parts.Length != order.Count + 1)
+            throw V2Errors.Detail(400, "Cursor token does not match current query shape");
+        List<SortValue> position = [];
+        foreach (var part in parts.Skip(1))
+            position.Add(SortValue.TryDecode(part, out var value) ? value : throw V2Errors.Detail(400, "Invalid cursor token"));
+        return position;
+    }
+}
