@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Tests.Sources.Aws;
