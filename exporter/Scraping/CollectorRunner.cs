@@ -21,6 +21,9 @@ internal sealed partial class CollectorRunner(
     private static readonly MetricDesc Duration = MetricDesc.Gauge(
         "pipeline_exporter_collector_duration_seconds", "How long the last collection took.", "collector", "source");
 
+    private static readonly MetricDesc IntervalSeconds = MetricDesc.Gauge(
+        "pipeline_exporter_collector_interval_seconds", "Time from one collection to the next, as configured.", "collector", "source");
+
     private static readonly MetricDesc SeriesCount = MetricDesc.Gauge(
         "pipeline_exporter_collector_series", "Series that the collector publishes.", "collector", "source");
 
@@ -34,7 +37,7 @@ internal sealed partial class CollectorRunner(
     private int failures;
 
     /// <summary>Families that every collector has.</summary>
-    public static IReadOnlyList<MetricDesc> Metrics { get; } = [Success, LastSuccess, Duration, SeriesCount];
+    public static IReadOnlyList<MetricDesc> Metrics { get; } = [Success, LastSuccess, Duration, IntervalSeconds, SeriesCount];
 
     /// <summary>It has run, or failed, at least once.</summary>
     public bool HasRun => Status is not null;
@@ -181,6 +184,7 @@ internal sealed partial class CollectorRunner(
         sink.Set(Success, status.Succeeded ? 1 : 0, labels);
         sink.Set(LastSuccess, lastSuccess is { } at ? at.ToUnixTimeMilliseconds() / 1000.0 : 0, labels);
         sink.Set(Duration, status.Duration.TotalSeconds, labels);
+        sink.Set(IntervalSeconds, collector.Interval.TotalSeconds, labels);
         sink.Set(SeriesCount, gauges.Sum(part => part.Series) + counters.Sum(part => part.Series), labels);
         health = FamilyRenderer.Render(sink, gauges: true, health);
         store.Publish(owner, [.. gauges, .. counters, .. health]);

@@ -18,7 +18,7 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     {
         await alertmanager.PostAsync(Failure(NastyDag, "mail"));
 
-        var mail = await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject.EndsWith(", mail", StringComparison.Ordinal));
+        var mail = await alertmanager.MailAsync(subject => subject.EndsWith(", mail", StringComparison.Ordinal));
 
         Assert.Equal($"[FIRING] PipelineFailure: {NastyDag}, mail", mail.Subject);
         Assert.Equal("oncall@company.com", Assert.Single(mail.Header("To")));
@@ -32,7 +32,7 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             expected => Assert.Contains(expected, mail.Text, StringComparison.Ordinal));
         Assert.DoesNotContain("RESOLVED", mail.Text, StringComparison.Ordinal);
 
-        var html = mail.Html!;
+        var html = mail.Html;
         Assert.DoesNotContain("<img", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<b>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("ZgotmplZ", html, StringComparison.Ordinal);
@@ -47,7 +47,7 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             ["https://airflow.example.com/dags/d?a=1&b=2", "http://localhost:3000/d/pipeline?a=1&b=2", "http://localhost:9894/runbooks/PipelineFailure"],
             Links(html).Take(3));
         await AssertSilencesAsync(Links(html).ElementAt(3), NastyDag, "mail");
-        await AssertSilencesAsync(SilenceInText.Match(mail.Text!).Value, NastyDag, "mail");
+        await AssertSilencesAsync(SilenceInText.Match(mail.Text).Value, NastyDag, "mail");
     }
 
     [Fact]
@@ -55,11 +55,11 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     {
         await alertmanager.PostAsync(Failure(NastyDag, "slack"));
 
-        var message = await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title.EndsWith(", slack", StringComparison.Ordinal));
+        var message = await alertmanager.SlackAsync(title => title.EndsWith(", slack", StringComparison.Ordinal));
 
         var escapedDag = NastyDag.Replace("&", "&amp;", StringComparison.Ordinal)
             .Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
-        Assert.Equal("#data-pipeline-alerts", message.Payload.Channel);
+        Assert.Equal("#data-pipeline-alerts", message.Channel);
         Assert.Equal($"[FIRING] PipelineFailure: {escapedDag}, slack", message.Attachment.Title);
         Assert.Equal(message.Attachment.Title, message.Attachment.Fallback);
         Assert.Equal("http://localhost:3000/d/pipeline?a=1&b=2", message.Attachment.TitleLink);
@@ -85,12 +85,12 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     public async Task A_repaired_failure_arrives_as_resolved_and_says_how_long_it_took()
     {
         await alertmanager.PostAsync(Failure("repaired", "resolved"));
-        await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject == "[FIRING] PipelineFailure: repaired, resolved");
-        await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title == "[FIRING] PipelineFailure: repaired, resolved");
+        await alertmanager.MailAsync(subject => subject == "[FIRING] PipelineFailure: repaired, resolved");
+        await alertmanager.SlackAsync(title => title == "[FIRING] PipelineFailure: repaired, resolved");
 
         await alertmanager.PostAsync(Failure("repaired", "resolved") with { EndsAt = Start.AddSeconds(3723.9) });
 
-        var mail = await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject == "[RESOLVED] PipelineFailure: repaired, resolved");
+        var mail = await alertmanager.MailAsync(subject => subject == "[RESOLVED] PipelineFailure: repaired, resolved");
         Assert.All<string>(
             [
                 "RESOLVED", "Since:         Mon 23 Nov 2026 10:00:01 UTC", "Resolved:      Mon 23 Nov 2026 11:02:04 UTC, after 1h2m3s",
@@ -99,10 +99,10 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             expected => Assert.Contains(expected, mail.Text, StringComparison.Ordinal));
         Assert.DoesNotContain("FIRING", mail.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("silences", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Mon 23 Nov 2026 11:02:04 UTC, after 1h2m3s", Texts(mail.Html!));
-        Assert.DoesNotContain("Firing", Texts(mail.Html!));
+        Assert.Contains("Mon 23 Nov 2026 11:02:04 UTC, after 1h2m3s", Texts(mail.Html));
+        Assert.DoesNotContain("Firing", Texts(mail.Html));
 
-        var message = await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title == "[RESOLVED] PipelineFailure: repaired, resolved");
+        var message = await alertmanager.SlackAsync(title => title == "[RESOLVED] PipelineFailure: repaired, resolved");
         Assert.Equal("good", message.Attachment.Color);
         Assert.StartsWith(
             "Resolved\ndag_id repaired, environment resolved\n"
@@ -115,16 +115,16 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     public async Task What_fires_and_what_is_resolved_stand_apart_in_one_message()
     {
         await alertmanager.PostAsync(Collector("mixed", "airflow_runs"), Collector("mixed", "airflow_pools"));
-        await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject.StartsWith("[FIRING:2] CollectorFailing: pipeline-exporter, mixed", StringComparison.Ordinal));
+        await alertmanager.MailAsync(subject => subject.StartsWith("[FIRING:2] CollectorFailing: pipeline-exporter, mixed", StringComparison.Ordinal));
 
         await alertmanager.PostAsync(Collector("mixed", "airflow_pools") with { EndsAt = Start.AddSeconds(60) });
 
-        const string subject = "[FIRING:1, RESOLVED:1] CollectorFailing: pipeline-exporter, mixed";
-        var text = (await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject == subject)).Text!;
+        const string both = "[FIRING:1, RESOLVED:1] CollectorFailing: pipeline-exporter, mixed";
+        var text = (await alertmanager.MailAsync(subject => subject == both)).Text;
         Assert.InRange(text.IndexOf("airflow_runs", StringComparison.Ordinal), text.IndexOf("FIRING", StringComparison.Ordinal), text.IndexOf("RESOLVED", StringComparison.Ordinal));
         Assert.True(text.IndexOf("airflow_pools", StringComparison.Ordinal) > text.IndexOf("RESOLVED", StringComparison.Ordinal));
 
-        var message = await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title == subject);
+        var message = await alertmanager.SlackAsync(title => title == both);
         Assert.Equal("warning", message.Attachment.Color);
         Assert.Matches(@"^Firing\n.*airflow_runs(.|\n)*\nResolved\ncollector airflow_pools, ", message.Attachment.Text);
     }
@@ -134,12 +134,12 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     {
         await alertmanager.PostAsync([.. Enumerable.Range(10, 12).Select(number => Collector("storm", $"collector_{number}"))]);
 
-        var message = await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title.EndsWith(", storm", StringComparison.Ordinal));
+        var message = await alertmanager.SlackAsync(title => title.EndsWith(", storm", StringComparison.Ordinal));
 
         Assert.Equal("[FIRING:12] CollectorFailing: pipeline-exporter, storm", message.Attachment.Title);
         Assert.Equal(10, message.Attachment.Text.Split("|Silence>").Length - 1);
         Assert.EndsWith("and more: <http://alertmanager.example.com|all 12>", message.Attachment.Text.TrimEnd(), StringComparison.Ordinal);
-        var mail = await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject == message.Attachment.Title);
+        var mail = await alertmanager.MailAsync(subject => subject == message.Attachment.Title);
         Assert.All(Enumerable.Range(10, 12), number => Assert.Contains($"collector_{number}", mail.Text, StringComparison.Ordinal));
     }
 
@@ -148,10 +148,10 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     {
         await alertmanager.PostAsync(Failure("d\r\nBcc: other@example.com\r\n\r\nbody", "header"));
 
-        var mail = await alertmanager.Inbox.WaitForMailAsync(mail => mail.Subject.EndsWith(", header", StringComparison.Ordinal));
+        var mail = await alertmanager.MailAsync(subject => subject.EndsWith(", header", StringComparison.Ordinal));
         Assert.Empty(mail.Header("Bcc"));
         Assert.Equal("oncall@company.com", Assert.Single(mail.Header("To")));
-        var message = await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title.EndsWith(", header", StringComparison.Ordinal));
+        var message = await alertmanager.SlackAsync(title => title.EndsWith(", header", StringComparison.Ordinal));
         Assert.Contains("Run of d Bcc: other@example.com body failed.", message.Attachment.Text, StringComparison.Ordinal);
     }
 
@@ -178,8 +178,8 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             Alert("CriticalToo", "critical", ("environment", "e"), ("dag_id", "d")));
 
         // Inhibition is worked out when a group is flushed.
-        await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title.Contains("CriticalToo", StringComparison.Ordinal));
-        await alertmanager.Inbox.WaitForSlackAsync(message => message.Attachment.Title.Contains("NoLabels", StringComparison.Ordinal));
+        await alertmanager.SlackAsync(title => title.Contains("CriticalToo", StringComparison.Ordinal));
+        await alertmanager.SlackAsync(title => title.Contains("NoLabels", StringComparison.Ordinal));
         var alerts = await alertmanager.QueryAsync("team=\"inhibition\"");
         Assert.Equal(
             ["CollectorFailing muted", "ExporterDown muted a", "SameDag"],

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using PipelineExporter.Simulator;
+using PipelineExporter.Stack.Tests.EndToEnd;
 using PipelineExporter.Stack.Tests.Tools;
 
 namespace PipelineExporter.Stack.Tests.Rules;
@@ -19,17 +20,15 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
     private readonly HttpClient http = new();
     private SimulatorHost? simulator;
     private RunningProcess? alertmanager;
-    private InboxClient? inbox;
+    private SimulatorClient? inbox;
 
-    internal InboxClient Inbox => inbox!;
-
-    public Uri Address => http.BaseAddress!;
+    private static TimeSpan Patience { get; } = TimeSpan.FromSeconds(30);
 
     public async ValueTask InitializeAsync()
     {
         simulator = await SimulatorHost.StartAsync(
             new SimulatorOptions { ListenAddress = "127.0.0.1:0", SmtpListenAddress = "127.0.0.1:0" }, TestContext.Current.CancellationToken);
-        inbox = new InboxClient(simulator.Address);
+        inbox = new SimulatorClient(simulator.Address);
         var configuration = Path.Combine(folder.CopyOf(Repository.File("prometheus", "alertmanager")), "alertmanager.yml");
         var text = await File.ReadAllTextAsync(configuration, TestContext.Current.CancellationToken);
         text = text
@@ -42,10 +41,10 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
         alertmanager = await RunningProcess.StartAsync(
             "prometheus-alertmanager",
             [
-                $"--config.file={configuration}", $"--storage.path={folder.File("storage")}", $"--web.listen-address={Address.Authority}",
+                $"--config.file={configuration}", $"--storage.path={folder.File("storage")}", $"--web.listen-address={http.BaseAddress.Authority}",
                 $"--web.external-url={ExternalUrl}", "--web.route-prefix=/", "--cluster.listen-address=",
             ],
-            new Uri(Address, "/-/ready"));
+            new Uri(http.BaseAddress, "/-/ready"));
     }
 
     /// <summary>Posts alerts as Prometheus does.</summary>
@@ -55,6 +54,14 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
             "/api/v2/alerts", alerts, JsonSerializerOptions.Web, TestContext.Current.CancellationToken);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
+
+    /// <summary>The first mail with such a subject.</summary>
+    internal async Task<ReceivedMail> MailAsync(Func<string, bool> subject) => ReceivedMail.Read(
+        await inbox!.MailAsync(mail => subject(ReceivedMail.Read(mail).Subject), Patience, () => alertmanager!.Output));
+
+    /// <summary>The first Slack message with such a title.</summary>
+    internal async Task<ReceivedSlackMessage> SlackAsync(Func<string, bool> title) => ReceivedSlackMessage.Read(
+        await inbox!.SlackAsync(message => title(ReceivedSlackMessage.Read(message).Attachment.Title), Patience, () => alertmanager!.Output));
 
     /// <summary>The alerts that Alertmanager holds and that all matchers fit, such as <c>dag_id="d"</c>.</summary>
     public async Task<JsonArray> QueryAsync(params IReadOnlyList<string> matchers)

@@ -1,0 +1,31 @@
+using System.Text.Json;
+
+namespace PipelineExporter.Stack.Tests.Rules;
+
+/// <summary>A mail, as the simulator's inbox gives it.</summary>
+/// <param name="Text">The body of type text/plain.</param>
+/// <param name="Html">The body of type text/html.</param>
+internal sealed record ReceivedMail(string Subject, IReadOnlyList<ReceivedHeader> Headers, string Text, string Html)
+{
+    public static ReceivedMail Read(JsonElement mail) => mail.Deserialize<ReceivedMail>(Inbox.Json)!;
+
+    public IEnumerable<string> Header(string name) =>
+        Headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value);
+}
+
+internal sealed record ReceivedHeader(string Name, string Value);
+
+/// <summary>A Slack message as Alertmanager sends it: a channel and one attachment.</summary>
+internal sealed record ReceivedSlackMessage(string Channel, IReadOnlyList<SlackAttachment> Attachments)
+{
+    public SlackAttachment Attachment => Assert.Single(Attachments);
+
+    public static ReceivedSlackMessage Read(JsonElement message) => message.GetProperty("payload").Deserialize<ReceivedSlackMessage>(Inbox.Json)!;
+}
+
+internal sealed record SlackAttachment(string Title, string TitleLink, string Text, string Fallback, string Color, IReadOnlyList<string> MrkdwnIn);
+
+file static class Inbox
+{
+    public static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+}
