@@ -57,7 +57,7 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
                 && (input.Dimensions ?? []).All(filter => series.Dimensions.Any(
                     dimension => dimension.Name == filter.Name && dimension.Value == (filter.Value ?? dimension.Value)))
                 && input.OwningAccount is null or AwsCredentials.AccountId
-                && series.Samples(from, call.Now - ListingDelay).Any())
+                && Days.Backwards(from, call.Now - ListingDelay).Any(day => series.Samples(day.From, day.To).Any()))
             .Skip(offset)
             .Take(MetricsPage + 1)
             .Select(series => new MetricShape(series.Namespace, series.Name, series.Dimensions))

@@ -81,7 +81,10 @@ internal sealed class GlueService(PipelineModel model)
         return Started(new DateTimeOffset(last, TimeSpan.Zero).AddTicks(1)).SkipWhile(run => run.Id != id).Skip(1);
 
         IEnumerable<GlueJobRun> Started(DateTimeOffset before) =>
-            model.GlueJobRuns(jobName, oldest, before).TakeWhile(run => run.StartedOn >= oldest);
+            from day in Days.Backwards(oldest, before)
+            from run in model.GlueJobRuns(jobName, day.From, day.To)
+            where run.StartedOn >= day.From && run.StartedOn < day.To
+            select run;
     }
 
     IEnumerable<GlueJob> JobsIn(string region) => region == AwsCredentials.Region ? model.GlueJobs : [];
