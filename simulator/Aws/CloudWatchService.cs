@@ -84,7 +84,7 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
             var points = Datapoints(query, input, call.Region, asOf);
             var first = Math.Clamp(delivered - seen, 0, points.Count);
             var last = Math.Clamp(end - seen, first, points.Count);
-            var endedBefore = delivered > 0 && seen + points.Count <= delivered;
+            var endedBefore = delivered > 0 && (points.Count == 0 || seen + points.Count <= delivered);
             seen += points.Count;
             if (endedBefore)
                 continue;

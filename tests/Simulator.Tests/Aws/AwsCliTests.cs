@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace PipelineExporter.Simulator.Tests.Aws;
+
+/// <summary>Debian's aws CLI, which shares no line with this repository, can use the simulator.</summary>
+public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<SimulatorFixture>
+{
+    [Fact]
+    public async Task Lists_jobs()
+    {
+        var jobs = (await AwsAsync("glue", "get-jobs"))["Jobs"]!.AsArray();
+        var names = (await AwsAsync("glue", "list-jobs"))["JobNames"]!.AsArray();
+
+        Assert.Equal(["music_streaming_dynamodb_load", "music_streaming_kpi_computation", "music_streaming_validation"], jobs.Select(job => (string)job!["Name"]!));
+        Assert.Equal(jobs.Select(job => (string)job!["Name"]!), names.Select(name => (string)name!));
+        Assert.Equal("2026-01-12T09:30:00+00:00", (string)jobs[0]!["CreatedOn"]!);
+    }
+
+    [Fact]
+    public async Task Pages_through_runs()
+    {
+        var runs = (await AwsAsync("glue", "get-job-runs", "--job-name", "music_streaming_validation", "--page-size", "150", "--max-items", "400"))["JobRuns"]!.AsArray();
+
+        Assert.Equal(400, runs.Select(run => (string)run!["Id"]!).Distinct().Count());
+        var starts = runs.Select(run => (DateTimeOffset)run!["StartedOn"]!).ToList();
+        Assert.Equal(starts.OrderDescending(), starts);
+        Assert.InRange(starts[0], TimeProvider.System.GetUtcNow().AddHours(-1), TimeProvider.System.GetUtcNow());
+    }
+
+    [Fact]
+    public async Task Reads_metrics_over_the_query_protocol()
+    {
+        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue"))["Metrics"]!.AsArray();
+        var now = TimeProvider.System.GetUtcNow();
+        var data = await AwsAsync(
+            "cloudwatch", "get-metric-data",
+            "--start-time", now.AddHours(-3).ToString("O"),
+            "--end-time", now.ToString("O"),
+            "--metric-data-queries", $$"""[{"Id": "a", "MetricStat": {"Metric": {{metrics[0]!.ToJsonString()}}, "Period": 300, "Stat": "Average"} }]""");
+
+        Assert.Equal(3, metrics.Count);
+        var result = Assert.Single(data["MetricDataResults"]!.AsArray())!;
+        Assert.Equal("Complete", (string)result["StatusCode"]!);
+        Assert.NotEmpty(result["Values"]!.AsArray());
+        Assert.All(result["Values"]!.AsArray(), value => Assert.InRange((double)value!, 1, 30_000));
+    }
+
+    [Fact]
+    public async Task Assumes_a_role_and_uses_it()
+    {
+        var assumed = await AwsAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/reader", "--role-session-name", "cli");
+        var credentials = assumed["Credentials"]!;
+        Dictionary<string, string> role = new()
+        {
+            ["AWS_ACCESS_KEY_ID"] = (string)credentials["AccessKeyId"]!,
+            ["AWS_SECRET_ACCESS_KEY"] = (string)credentials["SecretAccessKey"]!,
+            ["AWS_SESSION_TOKEN"] = (string)credentials["SessionToken"]!,
+        };
+
+        Assert.Equal("arn:aws:iam::123456789012:user/simulator", (string)(await AwsAsync("sts", "get-caller-identity"))["Arn"]!);
+        var (code, output, _) = await RunAsync(role, "sts", "get-caller-identity");
+        Assert.Equal(0, code);
+        Assert.Equal("arn:aws:sts::123456789012:assumed-role/reader/cli", (string)JsonNode.Parse(output)!["Arn"]!);
+    }
+
+    [Fact]
+    public async Task Is_refused_with_a_wrong_secret()
+    {
+        var (code, _, error) = await RunAsync(new() { ["AWS_SECRET_ACCESS_KEY"] = "other" }, "glue", "list-jobs");
+
+        Assert.NotEqual(0, code);
+        Assert.Contains("(InvalidSignatureException) when calling the ListJobs operation", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Is_told_of_unknown_operations_and_jobs()
+    {
+        var (_, _, operation) = await RunAsync([], "glue", "get-databases");
+        var (_, _, job) = await RunAsync([], "glue", "get-job-runs", "--job-name", "nobody");
+
+        Assert.Contains("(UnknownOperationException)", operation, StringComparison.Ordinal);
+        Assert.Contains("(EntityNotFoundException) when calling the GetJobRuns operation", job, StringComparison.Ordinal);
+        Assert.Contains("Job with name: nobody not found.", job, StringComparison.Ordinal);
+    }
+
+    async Task<JsonNode> AwsAsync(params string[] arguments)
+    {
+        var (code, output, error) = await RunAsync([], arguments);
+        Assert.True(code == 0, error);
+        return JsonNode.Parse(output)!;
+    }
+
+    /// <summary>With no configuration but what stands here: neither files nor variables of whoever runs the tests.</summary>
+    async Task<(int Code, string Output, string Error)> RunAsync(Dictionary<string, string> environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("/usr/bin/aws")
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            ArgumentList = { "--endpoint-url", fixture.Simulator.Address.ToString(), "--output", "json" },
+        };
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment.Clear();
+        start.Environment["PATH"] = "/usr/bin:/bin";
+        start.Environment["HOME"] = "/nonexistent";
+        start.Environment["AWS_REGION"] = "eu-west-1";
+        start.Environment["AWS_ACCESS_KEY_ID"] = "SIMULATOR";
+        start.Environment["AWS_SECRET_ACCESS_KEY"] = "simulator-secret";
+        start.Environment["AWS_EC2_METADATA_DISABLED"] = "true";
+        start.Environment["AWS_MAX_ATTEMPTS"] = "1";
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+
+        using var process = Process.Start(start)!;
+        var ct = TestContext.Current.CancellationToken;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(ct), process.StandardError.ReadToEndAsync(ct));
+        await process.WaitForExitAsync(ct);
+        return (process.ExitCode, await output, await error);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace PipelineExporter.Simulator.Tests.Aws;
+
+/// <summary>Signs and sends single requests to a simulator, right or wrong in one thing at a time.</summary>
+internal sealed class AwsTestClient(Uri address, TimeProvider time) : IDisposable
+{
+    readonly HttpClient http = new() { BaseAddress = address };
+
+    public string AccessKey { get; init; } = "SIMULATOR";
+
+    public string Secret { get; init; } = "simulator-secret";
+
+    public string? Token { get; init; }
+
+    /// <summary>How late the client's clock is.</summary>
+    public TimeSpan Late { get; init; }
+
+    public string Region { get; init; } = "eu-west-1";
+
+    /// <summary>Null signs for the service that is called.</summary>
+    public string? SigningName { get; init; }
+
+    public bool Unsigned { get; init; }
+
+    public Task<HttpResponseMessage> JsonAsync(string service, string target, string body, string contentType) =>
+        SendAsync(service, body, contentType, ("X-Amz-Target", target));
+
+    public Task<HttpResponseMessage> GlueAsync(string operation, string body = "{}") =>
+        JsonAsync("glue", $"AWSGlue.{operation}", body, "application/x-amz-json-1.1");
+
+    public Task<HttpResponseMessage> CloudWatchAsync(string operation, string body = "{}") =>
+        JsonAsync("monitoring", $"GraniteServiceVersion20100801.{operation}", body, "application/x-amz-json-1.0");
+
+    public Task<HttpResponseMessage> StsAsync(string form) => SendAsync("sts", form, "application/x-www-form-urlencoded; charset=utf-8");
+
+    async Task<HttpResponseMessage> SendAsync(string service, string body, string contentType, params (string Name, string Value)[] extra)
+    {
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = content };
+        var headers = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["host"] = address.Authority,
+            ["x-amz-date"] = (time.GetUtcNow() - Late).ToString("yyyyMMdd'T'HHmmss'Z'"),
+        };
+        if (Token is not null)
+            headers["x-amz-security-token"] = Token;
+        foreach (var (name, value) in extra)
+            headers[name.ToLowerInvariant()] = value;
+        foreach (var (name, value) in headers.Where(header => header.Key != "host"))
+            request.Headers.Add(name, value);
+        if (!Unsigned)
+            request.Headers.TryAddWithoutValidation("Authorization", Sign(SigningName ?? service, headers, body));
+        return await http.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    string Sign(string service, SortedDictionary<string, string> headers, string body)
+    {
+        var scope = $"{headers["x-amz-date"][..8]}/{Region}/{service}/aws4_request";
+        var names = string.Join(';', headers.Keys);
+        var canonical = $"POST\n/\n\n{string.Concat(headers.Select(header => $"{header.Key}:{header.Value}\n"))}\n{names}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
+        var stringToSign = $"AWS4-HMAC-SHA256\n{headers["x-amz-date"]}\n{scope}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
+        var key = scope.Split('/').Aggregate(Encoding.UTF8.GetBytes("AWS4" + Secret), (last, part) => HMACSHA256.HashData(last, Encoding.UTF8.GetBytes(part)));
+        return $"AWS4-HMAC-SHA256 Credential={AccessKey}/{scope}, SignedHeaders={names}, Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(stringToSign)))}";
+    }
+
+    static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
+
+    public void Dispose() => http.Dispose();
+}
