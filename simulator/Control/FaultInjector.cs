@@ -30,6 +30,7 @@ internal enum FaultKind
 }
 
 /// <summary>A fault of one source.</summary>
+/// <remarks>What has a default is settable: the JSON source generator would set an absent init-only property to zero.</remarks>
 internal sealed record Fault
 {
     /// <summary>airflow, glue, cloudwatch, sts; or * for every one.</summary>
@@ -43,10 +44,10 @@ internal sealed record Fault
     public int? Status { get; init; }
 
     /// <summary>Seconds.</summary>
-    public double Latency { get; init; } = 1;
+    public double Latency { get; set; } = 1;
 
     /// <summary>Of a request to be struck, 0 to 1.</summary>
-    public double Probability { get; init; } = 1;
+    public double Probability { get; set; } = 1;
 
     /// <summary>How many requests are still struck; null: no end.</summary>
     public int? Count { get; init; }
