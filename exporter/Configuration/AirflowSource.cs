@@ -10,6 +10,11 @@ internal sealed class AirflowSource(Section s)
 
     public Uri Url { get; } = s.Required("url", Values.Url, "Address of its web server, without `/api/…`.");
 
+    public Uri ExternalUrl => externalUrl ?? Url;
+
+    private readonly Uri? externalUrl = s.Maybe("external_url", Values.Url, "`url`",
+        "The same as a browser reaches it: label `url` of `airflow_environment_info`, which links begin with.");
+
     /// <summary>Null: requests carry no credentials.</summary>
     public AirflowAuth? Auth { get; } = s.Child("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
 

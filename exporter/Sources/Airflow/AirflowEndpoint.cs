@@ -3,6 +3,9 @@ namespace PipelineExporter.Sources.Airflow;
 /// <summary>Where an Airflow is and how to log in; without a credential, requests carry none.</summary>
 internal sealed record AirflowEndpoint(string Environment, Uri Url, AirflowCredential? Credential)
 {
+    /// <summary>Where people's browsers find it, for links.</summary>
+    public Uri ExternalUrl { get; init; } = Url;
+
     /// <summary>How long one request may take, its body included. 2.x needs some seconds for thousands of task instances.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 }
