@@ -24,6 +24,9 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
 
     private static TimeSpan Patience { get; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Host and port.</summary>
+    public string Authority => http.BaseAddress!.Authority;
+
     public async ValueTask InitializeAsync()
     {
         simulator = await SimulatorHost.StartAsync(
@@ -69,6 +72,21 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
         var query = string.Join('&', matchers.Select(matcher => $"filter={Uri.EscapeDataString(matcher)}"));
         var alerts = await http.GetFromJsonAsync<JsonArray>($"/api/v2/alerts?{query}", TestContext.Current.CancellationToken);
         return alerts!;
+    }
+
+    /// <summary>The alert that the matcher fits, once it has been received.</summary>
+    public async Task<JsonNode> WaitForAlertAsync(string matcher)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        JsonArray alerts;
+        while ((alerts = await QueryAsync(matcher)).Count == 0)
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > Patience)
+                Assert.Fail($"No alert {matcher} within {Patience}.\n{alertmanager!.Output}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+
+        return Assert.Single(alerts)!;
     }
 
     public async ValueTask DisposeAsync()
