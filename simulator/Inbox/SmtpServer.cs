@@ -85,6 +85,8 @@ internal sealed class SmtpServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (stop.IsCancellationRequested)
+            return;
         await stop.CancelAsync();
         listener.Dispose();
         await accepting;
