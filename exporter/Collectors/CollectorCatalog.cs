@@ -1,0 +1,33 @@
+using PipelineExporter.Collectors.Airflow;
+using PipelineExporter.Configuration;
+using PipelineExporter.Scraping;
+using PipelineExporter.Sources.Airflow;
+
+namespace PipelineExporter.Collectors;
+
+/// <summary>Every collector, for every source that the configuration names. What is not made here does not run.</summary>
+internal static class CollectorCatalog
+{
+    public static IReadOnlyList<ScheduledCollector> Create(ExporterConfiguration configuration, CollectorContext context) =>
+    [
+        .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
+            .For(new(Endpoint(airflow), airflow.Labels, airflow.PollInterval, airflow.Lookback), context)
+            .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit))),
+    ];
+
+    private static AirflowEndpoint Endpoint(AirflowSource airflow) =>
+        new(airflow.Environment, airflow.Url, Credential(airflow.Auth)) { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
+
+    private static AirflowCredential? Credential(AirflowAuth? auth) => auth switch
+    {
+        null => null,
+        BasicAuth basic => new AirflowCredential.Basic(basic.Username, basic.Password.Read),
+        TokenAuth token => new AirflowCredential.Login(token.Username, token.Password.Read),
+        BearerAuth bearer => new AirflowCredential.Bearer(bearer.Token.Read),
+        _ => throw new NotSupportedException($"{auth.GetType().Name} has no credential"),
+    };
+
+    // A collector that is slower than its source's interval may become stale more slowly, too.
+    private static ScheduledCollector Schedule(ICollector collector, TimeSpan pollInterval, TimeSpan staleAfter, int seriesLimit) =>
+        new(collector, RunnerOptions.For(collector.Interval) with { StaleAfter = staleAfter * (collector.Interval / pollInterval), SeriesLimit = seriesLimit });
+}
