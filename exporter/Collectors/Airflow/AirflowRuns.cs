@@ -85,7 +85,7 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         watermark.Stored();
         if (isVerification)
             verified = Environment.Context.Time.GetUtcNow();
-        return RunsSnapshot.Of(live.Rows, failures.ByDag());
+        return RunsSnapshot.Of(live.Rows, failures.ByDag(), [.. ledger.Counted(Runs).Select(series => series.Labels[0]).Distinct()]);
     }
 
     protected internal override void Write(RunsSnapshot snapshot, MetricSink sink)
@@ -94,6 +94,9 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
             sink.Set(Live, count, dag, state);
         foreach (var (dag, start) in snapshot.OldestRunning)
             sink.Set(OldestRunning, Seconds(start), dag);
+        // Zero, and not nothing, for a DAG whose failures are repaired: rules take the last known value where none is told.
+        foreach (var dag in snapshot.Dags.Except(snapshot.Failures.Select(failed => failed.DagId)))
+            sink.Set(FailedOpen, 0, dag);
         foreach (var dag in snapshot.Failures)
         {
             sink.Set(FailedOpen, dag.Open, dag.DagId);
@@ -121,12 +124,14 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
 /// <param name="Live">Live runs by DAG and state.</param>
 /// <param name="OldestRunning">The earliest start of a running run of each DAG.</param>
 /// <param name="Failures">DAGs with failed runs.</param>
+/// <param name="Dags">Every DAG whose runs are counted.</param>
 internal sealed record RunsSnapshot(
     IReadOnlyDictionary<(string Dag, string State), int> Live,
     IReadOnlyDictionary<string, DateTimeOffset> OldestRunning,
-    ImmutableArray<DagFailures> Failures)
+    ImmutableArray<DagFailures> Failures,
+    ImmutableArray<string> Dags)
 {
-    public static RunsSnapshot Of(IEnumerable<DagRun> rows, ImmutableArray<DagFailures> failures)
+    public static RunsSnapshot Of(IEnumerable<DagRun> rows, ImmutableArray<DagFailures> failures, ImmutableArray<string> dags)
     {
         var live = new Dictionary<(string, string), int>();
         var oldest = new Dictionary<string, DateTimeOffset>();
@@ -138,6 +143,6 @@ internal sealed record RunsSnapshot(
             if (run is { State: "running", StartDate: { } start } && (!oldest.TryGetValue(run.DagId, out var known) || start < known))
                 oldest[run.DagId] = start;
         }
-        return new RunsSnapshot(live, oldest, failures);
+        return new RunsSnapshot(live, oldest, failures, dags);
     }
 }
