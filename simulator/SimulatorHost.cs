@@ -73,7 +73,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         var faults = new FaultInjector(options.Time, options.Seed);
         var model = new PipelineModel(options.Seed, incidents);
         var slack = new Inbox<SlackMessage>(message => message.Size);
-        web.MapControl(incidents, faults);
+        web.MapControl(incidents, faults, model, options.Time);
         new AirflowV1(model, faults, options.Time).Map(web);
         new AirflowV2(model, faults, options.Time).Map(web);
         web.MapAws(model, faults, options.Time);

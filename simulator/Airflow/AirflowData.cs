@@ -17,18 +17,22 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
 
     public DagDefinition? FindDag(string dagId) => model.FindDag(dagId);
 
-    public IEnumerable<RunRow> Runs(RunFilter filter)
+    /// <summary>Every run that a filter lets through.</summary>
+    public IEnumerable<RunRow> Runs(RunFilter filter) => Spans(filter)
+        .SelectMany(span => model.Runs(span.Dag, span.Since, now))
+        .Select(run => new RunRow(run, now))
+        .Where(row => filter.Holds(row, edition));
+
+    /// <summary>One page of them.</summary>
+    public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, this).Page(filter, order, offset, limit);
+
+    /// <summary>The DAGs whose runs may be in an answer, and since when.</summary>
+    public IEnumerable<DagSpan> Spans(RunFilter filter)
     {
         foreach (var dag in Chosen(filter.DagId))
         {
-            if (Since(dag, filter) is not { } since)
-                continue;
-            foreach (var run in model.Runs(dag, since, now))
-            {
-                var row = new RunRow(run, now);
-                if (filter.Holds(row, edition))
-                    yield return row;
-            }
+            if (Since(dag, filter) is { } since)
+                yield return new DagSpan(dag, since);
         }
     }
 
@@ -50,7 +54,8 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>A run by its id in this edition; null when there is none (yet).</summary>
     public DagRun? FindRun(string dagId, string runId) =>
         model.FindDag(dagId) is { } dag && Edition.MomentOf(runId) is { } moment
-            ? model.Runs(dag, moment, now, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero)).FirstOrDefault(run => edition.RunId(run) == runId)
+            ? model.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
+                .FirstOrDefault(run => edition.RunId(run) == runId)
             : null;
 
     /// <summary>The instance of a task, or of one map index (−1: not mapped).</summary>

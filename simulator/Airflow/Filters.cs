@@ -13,6 +13,8 @@ internal sealed record TimeRange(DateTimeOffset? Gte = null, DateTimeOffset? Gt 
     /// <summary>The lower bound, taken as inclusive.</summary>
     public DateTimeOffset? From => Gte ?? Gt;
 
+    public bool IsOpenAbove => Lte is null && Lt is null;
+
     public bool Holds(DateTimeOffset? value) =>
         IsAny || (value is { } at && !(at < Gte) && !(at <= Gt) && !(at > Lte) && !(at >= Lt));
 }
@@ -58,6 +60,11 @@ internal sealed record RunFilter
     public bool OnlyLive => States is not null && Live.IsSupersetOf(States);
 
     public bool OnlyFailed => States is { Count: 1 } && States.Contains(RunState.Failed);
+
+    /// <summary>A run whose dates all pass the lower bounds is in the answer by its DAG, type and state alone.</summary>
+    public bool HasOnlyLowerBounds =>
+        RunAfter.IsOpenAbove && StartDate.IsOpenAbove && EndDate.IsOpenAbove && UpdatedAt.IsOpenAbove && LogicalDate.IsAny &&
+        Duration == NumberRange.Any && RunIdPattern is null;
 
     public bool Holds(RunRow row, Edition edition) =>
         (States is null || States.Contains(row.State)) &&

@@ -51,11 +51,18 @@ internal readonly record struct SortValue(Int128? Number, string? Text)
 /// <summary>One attribute to sort by.</summary>
 internal sealed record SortKey<TRow>(string Name, bool Descending, Func<TRow, SortValue> Value);
 
+internal enum SortDirection { OldestFirst, NewestFirst }
+
 /// <summary>A total order of rows.</summary>
 internal sealed class Ordering<TRow>(IReadOnlyList<SortKey<TRow>> keys) : IComparer<TRow>
 {
     /// <summary>What a cursor must have been made for.</summary>
     public string Shape { get; } = string.Join(',', keys.Select(key => (key.Descending ? "-" : "") + key.Name));
+
+    /// <summary>Which end of time comes first; null when another attribute comes before time.</summary>
+    public SortDirection? TimeDirection => keys[0].Name is "id" or "run_after" or "start_date" or "end_date" or "updated_at"
+        ? keys[0].Descending ? SortDirection.NewestFirst : SortDirection.OldestFirst
+        : null;
 
     public IReadOnlyList<SortValue> Position(TRow row) => [.. keys.Select(key => key.Value(row))];
 

@@ -4,13 +4,15 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Control;
 
-/// <summary>The simulator's own paths: /simulator/incidents, /simulator/faults.</summary>
+/// <summary>The simulator's own paths: /simulator/incidents, /simulator/faults, /simulator/truth.</summary>
 internal static class ControlEndpoints
 {
-    public static void MapControl(this IEndpointRouteBuilder routes, IncidentLog incidents, FaultInjector faults)
+    public static void MapControl(this IEndpointRouteBuilder routes, IncidentLog incidents, FaultInjector faults, PipelineModel model, TimeProvider time)
     {
         routes.MapGet("/simulator/incidents", context => WriteAsync(context, States(incidents), ControlJson.Default.IncidentStates));
         routes.MapPost("/simulator/incidents", async context =>
@@ -44,7 +46,19 @@ internal static class ControlEndpoints
             faults.Clear(context.Request.Query["source"] is [{ Length: > 0 } source] ? source : null);
             return WriteAsync(context, new FaultList([.. faults.All]), ControlJson.Default.FaultList);
         });
+
+        routes.MapGet("/simulator/truth", context =>
+        {
+            if (Moment(context, "from") is not { } from || Moment(context, "to") is not { } to || to > time.GetUtcNow())
+                return RefuseAsync(context, StatusCodes.Status400BadRequest,
+                    "write ?from=&to= as 2026-11-23T06:00:00Z, neither in the future; &airflow=2 counts with the run types of Airflow 2");
+            var edition = context.Request.Query["airflow"] is ["2"] ? Edition.V1 : Edition.V2;
+            return WriteAsync(context, Truth.Of(model, edition, from, to), ControlJson.Default.Truth);
+        });
     }
+
+    static DateTimeOffset? Moment(HttpContext context, string name) =>
+        AirflowTime.TryParse(context.Request.Query[name].ToString(), out var at) == AirflowTime.Parsed.Ok ? at : null;
 
     static IncidentStates States(IncidentLog incidents) =>
         new([.. IncidentKind.All.Select(kind => StateOf(incidents, kind.Name))]);
@@ -102,4 +116,5 @@ internal sealed record Refusal(string Error);
 [JsonSerializable(typeof(Fault))]
 [JsonSerializable(typeof(FaultList))]
 [JsonSerializable(typeof(Refusal))]
+[JsonSerializable(typeof(Truth))]
 internal sealed partial class ControlJson : JsonSerializerContext;

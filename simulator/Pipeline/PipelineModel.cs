@@ -12,6 +12,8 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 {
     static readonly TimeSpan Retention = TimeSpan.FromDays(90);
 
+    static readonly TimeSpan GlueWindow = TimeSpan.FromHours(3);
+
     static readonly DateTimeOffset PausedSince = new(2026, 6, 1, 9, 0, 0, TimeSpan.Zero);
 
     /// <summary>Glue emits a datapoint every 30 s.</summary>
@@ -31,15 +33,21 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 
     /// <summary>
     /// The runs of a DAG that exist at <paramref name="now"/> and may have changed at or after <paramref name="since"/>
-    /// (all that did are among them); those set off after <paramref name="until"/> may be left out.
+    /// (all that did are among them), if they were set off at or before <paramref name="until"/>.
     /// </summary>
     public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now, DateTimeOffset? until = null)
     {
         var start = HistoryStart(now);
-        var from = (since > start ? since : start) - dag.EndsWithin;
-        foreach (var key in Keys(dag, from, until < now ? until.Value : now))
+        return SetOff(dag, (since > start ? since : start) - dag.EndsWithin, until ?? now, now).Where(run => run.EndDate >= since);
+    }
+
+    /// <summary>The runs of a DAG that the schedule or an incident set off in [from, to], as far as they exist at <paramref name="now"/>.</summary>
+    public IEnumerable<DagRun> SetOff(DagDefinition dag, DateTimeOffset from, DateTimeOffset to, DateTimeOffset now)
+    {
+        var start = HistoryStart(now);
+        foreach (var key in Keys(dag, from, to < now ? to : now))
         {
-            if (Find(key) is { } run && run.QueuedAt <= now && run.RunAfter >= start && run.EndDate >= since)
+            if (Find(key) is { } run && run.QueuedAt <= now && run.RunAfter >= start)
                 yield return run;
         }
     }
@@ -57,14 +65,32 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     public DateTimeOffset? FirstFailure(DagDefinition dag) =>
         dag.Id == Catalog.Validation && Failures() is [var first, ..] ? first.Start : null;
 
-    /// <summary>The runs of a job that were started at or before <paramref name="until"/> and not completed before <paramref name="since"/>, newest first.</summary>
-    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until) => dags
-        .Where(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName))
-        .SelectMany(dag => Runs(dag, since, until))
-        .SelectMany(run => run.TaskInstances)
-        .SelectMany(instance => instance.GlueRuns)
-        .Where(run => run.StartedOn <= until && run.CompletedOn >= since)
-        .OrderByDescending(run => run.StartedOn);
+    /// <summary>
+    /// The runs of a job that were started at or before <paramref name="until"/> and not completed before
+    /// <paramref name="since"/>, newest first. Plays no more of the past than is read.
+    /// </summary>
+    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until)
+    {
+        if (dags.FirstOrDefault(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName)) is not { } dag)
+            yield break;
+        var history = HistoryStart(until);
+        var oldest = (since > history ? since : history) - dag.EndsWithin;
+        List<GlueJobRun> read = [];
+        for (var to = until; to >= oldest; to -= GlueWindow)
+        {
+            var from = to - GlueWindow;
+            read.AddRange(SetOff(dag, from.AddTicks(1), to, until)
+                .SelectMany(run => run.TaskInstances)
+                .SelectMany(instance => instance.GlueRuns)
+                .Where(run => run.StartedOn <= until && run.CompletedOn >= since));
+            read.Sort((x, y) => x.StartedOn.CompareTo(y.StartedOn));
+
+            // What was set off before this window has started before this moment.
+            var settled = from + dag.EndsWithin;
+            for (; read is [.., var newest] && (newest.StartedOn >= settled || from < oldest); read.RemoveAt(read.Count - 1))
+                yield return newest;
+        }
+    }
 
     /// <summary>The datapoints of glue.driver.aggregate.elapsedTime of a job, over all its runs, in [from, to), oldest first.</summary>
     public IEnumerable<ElapsedTimeDelta> ElapsedTime(string jobName, DateTimeOffset from, DateTimeOffset to) =>
@@ -82,6 +108,38 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         }
     }
 
+    /// <summary>
+    /// Each moment of the schedule before this one has set off one run, which has succeeded. Null where moments are not
+    /// regular.
+    /// </summary>
+    public DateTimeOffset? SettledUntil(DagDefinition dag, DateTimeOffset now)
+    {
+        if (PeriodOf(dag) is null)
+            return null;
+        var root = Root(dag);
+        var disturbed = root.Id == Catalog.Validation && Failures() is [var first, ..] && first.Start < now ? first.Start : now;
+        return disturbed - dag.EndsWithin;
+    }
+
+    /// <summary>How many moments of the schedule are in [from, to).</summary>
+    public int CountMoments(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
+    {
+        var cron = (CronSchedule)Root(dag).Schedule;
+        return (int)(Index(cron, to.AddTicks(-1)) - Index(cron, from.AddTicks(-1)));
+    }
+
+    /// <summary>How often the schedule sets off a run of a DAG, or of the head of its chain; null when nothing does so regularly.</summary>
+    public TimeSpan? PeriodOf(DagDefinition dag) => dag.IsPaused ? null : (Root(dag).Schedule as CronSchedule)?.Period;
+
+    /// <summary>Of the runs that the schedule sets off.</summary>
+    public static RunKind KindOf(DagDefinition dag) => dag.Schedule switch
+    {
+        CronSchedule => RunKind.Scheduled,
+        AssetSchedule => RunKind.Asset,
+        NoSchedule { TriggeredBy: not null } => RunKind.Operator,
+        _ => RunKind.Manual,
+    };
+
     /// <summary>Every run of a DAG that something set off in [from, to]; some may turn out never to have come about.</summary>
     IEnumerable<RunKey> Keys(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
     {
@@ -93,7 +151,10 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         {
             var last = Index(schedule, to);
             for (var i = Index(schedule, from); i <= last; i++)
-                yield return new RunKey(index, RunCause.Schedule, i);
+            {
+                if (Moment(i, root) is var moment && moment >= from && moment <= to)
+                    yield return new RunKey(index, RunCause.Schedule, i);
+            }
         }
         if (root.Id != Catalog.Validation)
             yield break;
@@ -120,7 +181,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     {
         var (kind, at) = key.Cause switch
         {
-            RunCause.Schedule => (dag.Schedule is CronSchedule ? RunKind.Scheduled : RunKind.Manual, Moment(key.Index, dag)),
+            RunCause.Schedule => (KindOf(dag), Moment(key.Index, dag)),
             RunCause.Incident => (RunKind.Manual, Failures()[(int)key.Index].Start),
             _ => (RunKind.Manual, Failures()[(int)key.Index].End!.Value),
         };
@@ -136,9 +197,8 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         var last = upstream?.TaskInstances.First(instance => instance.Task.Id == byTask).Phases[^1];
         if (last is not { State: TaskState.Success, End: { } end })
             return null;
-        var kind = dag.Schedule is AssetSchedule ? RunKind.Asset : RunKind.Operator;
         return cache.Get((key, false), () =>
-            RunPlayer.Play(seed, key, dag, kind, end.AddMicroseconds(-76_357), brisk: key.Cause != RunCause.Schedule, failingTask: null));
+            RunPlayer.Play(seed, key, dag, KindOf(dag), end.AddMicroseconds(-76_357), brisk: key.Cause != RunCause.Schedule, failingTask: null));
     }
 
     /// <summary>The n-th moment at which a DAG's root is set off: on the schedule, or when a person happens to.</summary>

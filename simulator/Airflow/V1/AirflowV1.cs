@@ -160,7 +160,9 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
             EndDate = query.Range("end_date"),
             UpdatedAt = query.Range("updated_at"),
         };
-        Collection(json, "dag_runs", Sorted(call.Data.Runs(filter), order, Sortable.Run("id", Edition.V1)!), query.Offset(), query.Limit(), V1Rows.Run, fields);
+        var total = new Ordering<RunRow>([order, new SortKey<RunRow>("id", Descending: false, Sortable.Run("id", Edition.V1)!)]);
+        var page = call.Data.Runs(filter, total, query.Offset(), query.Limit());
+        Collection(json, "dag_runs", page.Rows, page.Total, V1Rows.Run, fields);
     }
 
     static void Run(Call call, Utf8JsonWriter json)
@@ -265,8 +267,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         Collection(json, "import_errors", Sorted(call.Data.ImportErrors(), order), call.Query.Offset(), call.Query.Limit(), V1Rows.ImportError);
     }
 
-    static List<TRow> Sorted<TRow>(IEnumerable<TRow> rows, SortKey<TRow> key, Func<TRow, SortValue>? then = null) =>
-        new Ordering<TRow>(then is null ? [key] : [key, new SortKey<TRow>("id", Descending: false, then)]).Sort(rows);
+    static List<TRow> Sorted<TRow>(IEnumerable<TRow> rows, SortKey<TRow> key) => new Ordering<TRow>([key]).Sort(rows);
 
     static IReadOnlySet<string>? Fields(V1Query query, IReadOnlySet<string> known, Func<string, AirflowRefusal> refuse)
     {
@@ -283,19 +284,23 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     }
 
     static void Collection<TRow>(
-        Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, int offset, int limit, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null)
+        Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, int offset, int limit, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null) =>
+        Collection(json, name, rows.Skip(offset).Take(limit), rows.Count, write, fields);
+
+    static void Collection<TRow>(
+        Utf8JsonWriter json, string name, IEnumerable<TRow> page, int total, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null)
     {
         var row = new RowWriter(json, zulu: false, fields);
         json.WriteStartObject();
         json.WriteStartArray(name);
-        foreach (var item in rows.Skip(offset).Take(limit))
+        foreach (var item in page)
         {
             json.WriteStartObject();
             write(row, item);
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteNumber("total_entries", rows.Count);
+        json.WriteNumber("total_entries", total);
         json.WriteEndObject();
     }
 }

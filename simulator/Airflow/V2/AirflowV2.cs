@@ -191,7 +191,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             DagIdPattern = query.Text("dag_id_pattern"),
             RunIdPattern = query.Text("run_id_pattern"),
         };
-        Paged(json, "dag_runs", V2Page<RunRow>.Of(call.Data.Runs(filter), order, query), V2Rows.Run);
+        Paged(json, "dag_runs", RunsPage(call.Data, filter, order, query), V2Rows.Run);
     }
 
     static void Run(Call call, Utf8JsonWriter json)
@@ -229,7 +229,23 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             RunIdPattern = query.Text("run_id_pattern"),
             TaskNamePattern = query.Text("task_display_name_pattern"),
         };
-        Paged(json, "task_instances", V2Page<TaskRow>.Of(call.Data.TaskInstances(filter), order, query), V2Rows.Task);
+        Paged(json, "task_instances", TaskInstancesPage(call.Data, filter, order, query), V2Rows.Task);
+    }
+
+    static V2Page<RunRow> RunsPage(AirflowData data, RunFilter filter, Ordering<RunRow> order, V2Query query)
+    {
+        if (query.Cursor is { } cursor)
+            return V2Page<RunRow>.ByCursor(data.Runs(filter), order, cursor, query.Limit);
+        var page = data.Runs(filter, order, query.Offset, query.Limit);
+        return V2Page<RunRow>.ByOffset(page.Rows, page.Total);
+    }
+
+    static V2Page<TaskRow> TaskInstancesPage(AirflowData data, TaskFilter filter, Ordering<TaskRow> order, V2Query query)
+    {
+        if (query.Cursor is { } cursor)
+            return V2Page<TaskRow>.ByCursor(data.TaskInstances(filter), order, cursor, query.Limit);
+        var rows = order.Sort(data.TaskInstances(filter));
+        return V2Page<TaskRow>.ByOffset([.. rows.Skip(query.Offset).Take(query.Limit)], rows.Count);
     }
 
     /// <summary>Null for ~.</summary>

@@ -14,28 +14,25 @@ internal sealed record V2Page<TRow>(IReadOnlyList<TRow> Rows, int Total, int? To
 
     const char Separator = '\u001f';
 
-    /// <summary>An empty cursor asks for the first page; the offset counts only without one.</summary>
-    /// <exception cref="AirflowRefusal">The cursor was never given, or for another order.</exception>
-    public static V2Page<TRow> Of(IEnumerable<TRow> found, Ordering<TRow> order, V2Query query)
-    {
-        var rows = order.Sort(found);
-        if (query.Cursor is not { } cursor)
-            return new V2Page<TRow>([.. rows.Skip(query.Offset).Take(query.Limit)], rows.Count, null, null, null);
+    /// <summary>A page by offset.</summary>
+    public static V2Page<TRow> ByOffset(IReadOnlyList<TRow> rows, int total) => new(rows, total, null, null, null);
 
-        var (from, to) = (0, Math.Min(query.Limit, rows.Count));
-        if (cursor.Length > 0)
+    /// <summary>An empty cursor asks for the first page.</summary>
+    /// <exception cref="AirflowRefusal">The cursor was never given, or for another order.</exception>
+    public static V2Page<TRow> ByCursor(IEnumerable<TRow> found, Ordering<TRow> order, string cursor, int limit)
+    {
+        var position = cursor.Length > 0 ? Decode(cursor.TrimStart(Backwards), order) : null;
+        var rows = order.Sort(found);
+        var (from, to) = (0, Math.Min(limit, rows.Count));
+        if (position is not null && cursor[0] == Backwards)
         {
-            var position = Decode(cursor.TrimStart(Backwards), order);
-            if (cursor[0] == Backwards)
-            {
-                to = FirstAt(rows, row => order.Compare(row, position) >= 0);
-                from = Math.Max(0, to - query.Limit);
-            }
-            else
-            {
-                from = FirstAt(rows, row => order.Compare(row, position) > 0);
-                to = Math.Min(rows.Count, from + query.Limit);
-            }
+            to = FirstAt(rows, row => order.Compare(row, position) >= 0);
+            from = Math.Max(0, to - limit);
+        }
+        else if (position is not null)
+        {
+            from = FirstAt(rows, row => order.Compare(row, position) > 0);
+            to = Math.Min(rows.Count, from + limit);
         }
         return new V2Page<TRow>(
             rows[from..to],

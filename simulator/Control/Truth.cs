@@ -1,0 +1,84 @@
+using System.Text.Json.Serialization;
+using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Pipeline;
+
+namespace PipelineExporter.Simulator.Control;
+
+/// <summary>What a perfect exporter would count of what happened in [From, To).</summary>
+/// <param name="TaskTries">Tries that ended, by the state in which they did.</param>
+/// <param name="TaskInstancesFinished">Task instances that reached their final state, also those that were never tried.</param>
+/// <param name="TaskRetries">Tries that began to run after the one before had failed.</param>
+internal sealed record Truth(
+    DateTimeOffset From,
+    DateTimeOffset To,
+    IReadOnlyList<TaskCount> TaskTries,
+    IReadOnlyList<TaskCount> TaskInstancesFinished,
+    IReadOnlyList<TaskCount> TaskRetries,
+    IReadOnlyList<RunCount> DagRuns,
+    IReadOnlyList<GlueCount> GlueJobRuns)
+{
+    public static Truth Of(PipelineModel model, Edition edition, DateTimeOffset from, DateTimeOffset to)
+    {
+        var tries = new Counts<(string Dag, string Task, string? State)>();
+        var finished = new Counts<(string Dag, string Task, string? State)>();
+        var retries = new Counts<(string Dag, string Task, string? State)>();
+        var runs = new Counts<(string Dag, string Type, string State)>();
+        foreach (var run in model.Runs(from, to))
+        {
+            if (run.EndDate >= from && run.EndDate < to)
+                runs.Add((run.Dag.Id, edition.RunType(run.Kind), StateNames.Of(run.Failed ? RunState.Failed : RunState.Success)));
+            foreach (var instance in run.TaskInstances)
+            {
+                foreach (var end in instance.Ends().Where(end => end.At >= from && end.At < to))
+                {
+                    var key = (run.Dag.Id, instance.Task.Id, StateNames.Of(end.State));
+                    if (end.Try > 0)
+                        tries.Add(key);
+                    if (end.At == instance.Phases[^1].At)
+                        finished.Add(key);
+                }
+                retries.Add((run.Dag.Id, instance.Task.Id, null), RetriesBegun(instance).Count(at => at >= from && at < to));
+            }
+        }
+        var glue = model.GlueJobs
+            .SelectMany(job => model.GlueJobRuns(job.Name, from, to))
+            .Where(run => run.CompletedOn >= from && run.CompletedOn < to)
+            .GroupBy(run => (run.Job.Name, run.FinalState))
+            .OrderBy(group => group.Key.Name, StringComparer.Ordinal).ThenBy(group => group.Key.FinalState)
+            .Select(group => new GlueCount(group.Key.Name, group.Key.FinalState.ToString(), group.Count(), group.Sum(run => run.DpuSecondsAt(to) ?? 0)));
+        return new Truth(from, to, Tasks(tries), Tasks(finished), Tasks(retries),
+            [.. runs.Sorted().Select(count => new RunCount(count.Key.Dag, count.Key.Type, count.Key.State, count.Value))], [.. glue]);
+    }
+
+    /// <summary>When each try after the first began: a sensor's pokes and a deferral's return belong to the same try.</summary>
+    static IEnumerable<DateTimeOffset> RetriesBegun(TaskInstance instance) => instance.Phases
+        .Where(phase => phase is { State: TaskState.Running, Try: > 1 })
+        .GroupBy(phase => phase.Try)
+        .Select(phases => phases.First().At);
+
+    static IReadOnlyList<TaskCount> Tasks(Counts<(string Dag, string Task, string? State)> counts) =>
+        [.. counts.Sorted().Select(count => new TaskCount(count.Key.Dag, count.Key.Task, count.Key.State, count.Value))];
+
+    sealed class Counts<TKey> where TKey : notnull
+    {
+        readonly Dictionary<TKey, int> counts = [];
+
+        public void Add(TKey key, int count = 1)
+        {
+            if (count > 0)
+                counts[key] = counts.GetValueOrDefault(key) + count;
+        }
+
+        public IOrderedEnumerable<KeyValuePair<TKey, int>> Sorted() => counts.OrderBy(count => count.Key);
+    }
+}
+
+internal sealed record TaskCount(
+    string DagId,
+    string TaskId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? State,
+    int Count);
+
+internal sealed record RunCount(string DagId, string RunType, string State, int Count);
+
+internal sealed record GlueCount(string JobName, string State, int Count, double DpuSeconds);
