@@ -6,10 +6,10 @@ namespace PipelineExporter.Configuration;
 /// <summary>exporter.yml, read and found right. Immutable. A key is one line: its property, type, default and meaning.</summary>
 internal sealed class ExporterConfiguration(Section s)
 {
-    public ImmutableArray<AirflowSource> Airflow { get; } = s.List("airflow", AirflowSource.Read, a => a.Environment, "environment",
+    public ImmutableArray<AirflowSettings> Airflow { get; } = s.List("airflow", AirflowSettings.Read, a => a.Environment, "environment",
         "The Airflows to watch.");
 
-    public ImmutableArray<AwsSource> Aws { get; } = s.List("aws", AwsSource.Read, a => a.Name, "name",
+    public ImmutableArray<AwsSettings> Aws { get; } = s.List("aws", AwsSettings.Read, a => a.Name, "name",
         "The AWS accounts and regions to watch.");
 
     public WebSettings Web { get; } = s.ChildOrDefault("web", x => new WebSettings(x), "Addresses for links.");

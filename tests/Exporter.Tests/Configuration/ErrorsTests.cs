@@ -62,6 +62,7 @@ public sealed class ErrorsTests
               - environment: production
                 url: https://airflow.example.com
                 {line}
+            {(line.StartsWith("auth", StringComparison.Ordinal) ? "" : "    " + Auth)}
             """));
 
     [Theory]
@@ -78,6 +79,7 @@ public sealed class ErrorsTests
             airflow:
               - environment: production
                 url: "{url}"
+                {Auth}
             """));
 
     [Theory]
@@ -104,6 +106,7 @@ public sealed class ErrorsTests
     [InlineData("", "1: names no source: add airflow, aws, or both")]
     [InlineData("# nothing\n---\n", "3: names no source: add airflow, aws, or both")]
     [InlineData("airflow: []\naws:\n", "1: names no source: add airflow, aws, or both")]
+    [InlineData("airflow:\n- environment: production\n  url: https://a\n", "2: airflow[0].auth: is required")]
     [InlineData("- airflow\n", "1: expected a mapping of keys, found a list")]
     [InlineData("hello", "1: expected a mapping of keys, found a single value")]
     [InlineData("aws:\n- region: eu-west-1\n", "2: aws[0]: has nothing to collect: add glue")]
@@ -205,6 +208,7 @@ public sealed class ErrorsTests
     public void A_file_larger_than_any_configuration_is_refused() =>
         Assert.Equal("exporter.yml: is larger than 1024 KiB, which no configuration needs", Refused(new string('#', 1024 * 1024 + 1)));
 
+    private const string Auth = "auth: { bearer: { token_env: SET } }";
     private const string Inline = "{ region: eu-west-1, glue: {} }";
 
     /// <summary>The error, which must be the only one.</summary>

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace PipelineExporter.Configuration;
 
 /// <summary>One Airflow. A key is one line here: its property, type, default and meaning.</summary>
-internal sealed class AirflowSource(Section s)
+internal sealed class AirflowSettings(Section s)
 {
     public string Environment { get; } = s.Required("environment", Values.Name,
         "Name of this Airflow: label `environment` of its metrics, and `airflow/<environment>` as a source.");
@@ -15,8 +15,7 @@ internal sealed class AirflowSource(Section s)
     private readonly Uri? externalUrl = s.Maybe("external_url", Values.Url, "`url`",
         "The same as a browser reaches it: label `url` of `airflow_environment_info`, which links begin with.");
 
-    /// <summary>Null: requests carry no credentials.</summary>
-    public AirflowAuth? Auth { get; } = s.Child("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
+    public AirflowAuth Auth { get; } = s.RequiredChild("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
 
     public bool AllowInsecureAuth { get; } = s.Optional("allow_insecure_auth", Values.Boolean, "false",
         "Send credentials over plain http to another host than this one. They can be read on the way.");
@@ -41,9 +40,9 @@ internal sealed class AirflowSource(Section s)
     public int SeriesLimit { get; } = s.Optional("series_limit", Values.Integer(1, 10_000_000), "100000",
         "A collector with more series than this fails.");
 
-    public static AirflowSource Read(Section s)
+    public static AirflowSettings Read(Section s)
     {
-        var source = new AirflowSource(s);
+        var source = new AirflowSettings(s);
         if (s.Describing)
         {
             return source;
@@ -56,7 +55,7 @@ internal sealed class AirflowSource(Section s)
                 s.Error("url", "expected the address of the web server: leave out what begins with /api/");
             }
 
-            if (source is { Auth: not null, AllowInsecureAuth: false } && url.Scheme == Uri.UriSchemeHttp && !Values.IsLoopback(url))
+            if (!source.AllowInsecureAuth && url.Scheme == Uri.UriSchemeHttp && !Values.IsLoopback(url))
             {
                 s.Error("url", "credentials would cross the network in the clear: use https, or set allow_insecure_auth: true");
             }

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace PipelineExporter.Configuration;
 
 /// <summary>One region of one AWS account. A key is one line here: its property, type, default and meaning.</summary>
-internal sealed class AwsSource(Section s)
+internal sealed class AwsSettings(Section s)
 {
     private readonly string? name = s.Maybe("name", Values.Name, "the region", "Name of this source: `aws/<name>`.");
 
@@ -19,10 +19,6 @@ internal sealed class AwsSource(Section s)
     public string? RoleArn { get; } = s.Maybe("role_arn", Values.RoleArn, "none", "Role to assume.");
 
     public string? ExternalId { get; } = s.Maybe("external_id", Values.ExternalId, "none", "External ID that the role asks for.");
-
-    /// <summary>Null: the default chain of every AWS SDK.</summary>
-    public string? Profile { get; } = s.Maybe("profile", Values.Text, "the SDK's default chain",
-        "Profile in the AWS configuration files that gives the credentials.");
 
     /// <summary>Null: AWS's own endpoints, or those that <c>AWS_ENDPOINT_URL</c> names.</summary>
     public Uri? EndpointUrl { get; } = s.Maybe("endpoint_url", Values.Url, "AWS", "Endpoint of every service, for a stand-in of AWS.");
@@ -45,9 +41,9 @@ internal sealed class AwsSource(Section s)
 
     public GlueSettings? Glue { get; } = s.Child("glue", x => new GlueSettings(x), "Glue jobs.");
 
-    public static AwsSource Read(Section s)
+    public static AwsSettings Read(Section s)
     {
-        var source = new AwsSource(s);
+        var source = new AwsSettings(s);
         s.NotSupported("s3", "dynamodb", "logs", "cost");
         if (s.Describing)
         {
