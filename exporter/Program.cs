@@ -1,3 +1,13 @@
 using PipelineExporter.Commands;
 
-return await CommandLine.InvokeAsync(args, [Run.Command(), CheckConfig.Command()], Console.Out, Console.Error);
+return await CommandLine.InvokeAsync(
+    args,
+    [
+        Run.Command(),
+#if WITH_SIMULATOR
+        Demo.Command(),
+#endif
+        CheckConfig.Command(),
+    ],
+    Console.Out,
+    Console.Error);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using Amazon.Runtime;
 using PipelineExporter.Collectors;
 using PipelineExporter.Configuration;
 using PipelineExporter.Logging;
@@ -34,7 +35,7 @@ internal static partial class Run
         {
             await app.StartAsync(cancellationToken);
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (IsListenFailure(e))
         {
             throw new CannotStartException(
                 $"cannot listen on {options.Listen}: {Reason(e)}; choose another with --web.listen-address", e);
@@ -66,7 +67,7 @@ internal static partial class Run
         try
         {
             return ExporterHost.Build(
-                new(options.Listen.EndPoint, options.TelemetryPath, options.StoragePath,
+                new(options.Listen.EndPoint, options.TelemetryPath, options.StoragePath!,
                     new(configuration.State.KeyRetention, configuration.State.ZeroHold)),
                 _ => [],
                 TimeProvider.System,
@@ -78,7 +79,9 @@ internal static partial class Run
         }
     }
 
-    private static string Reason(Exception e) => (e.InnerException ?? e) switch
+    public static bool IsListenFailure(Exception e) => e is IOException or SocketException;
+
+    public static string Reason(Exception e) => (e.InnerException ?? e) switch
     {
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => "it is in use",
         SocketException { SocketErrorCode: SocketError.AccessDenied } => "permission is denied",
@@ -103,8 +106,13 @@ internal sealed record ServeFlags(Flag<ListenAddress> Listen, Flag<string> Stora
     }
 
     public ServeOptions Read(ParseResult parsed) => new(
-        Listen.Of(parsed)!, telemetryPath.Of(parsed)!, StoragePath.Of(parsed)!,
+        Listen.Of(parsed)!, telemetryPath.Of(parsed)!, StoragePath.Of(parsed),
         level.Of(parsed), format.Of(parsed));
 }
 
-internal sealed record ServeOptions(ListenAddress Listen, string TelemetryPath, string StoragePath, LogLevel Level, LogFormat Format);
+/// <param name="StoragePath">Null only until <c>demo</c> has chosen one.</param>
+internal sealed record ServeOptions(ListenAddress Listen, string TelemetryPath, string? StoragePath, LogLevel Level, LogFormat Format)
+{
+    /// <summary>Instead of the keys that the AWS SDK finds; nothing in the configuration can set them.</summary>
+    public AWSCredentials? AwsKeys { get; init; }
+}

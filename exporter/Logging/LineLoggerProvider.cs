@@ -45,7 +45,8 @@ internal sealed class LineLoggerProvider(LogFormat format, bool stacks, TimeProv
                 fields.AddRange(values
                     .Where(v => v.Key != "{OriginalFormat}")
                     .Select(v => new KeyValuePair<string, object?>(LogLine.Key(v.Key), v.Value))
-                    .Where(v => fields.TrueForAll(f => f.Key != v.Key)));
+                    .Where(v => fields.TrueForAll(f => f.Key != v.Key))
+                    .OrderBy(v => v.Key, StringComparer.Ordinal)); // the generated state has an order of its own
             }
 
             if (exception is not null)
