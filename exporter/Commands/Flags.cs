@@ -36,7 +36,7 @@ internal static class Flags
         _ => throw new FormatException("expected logfmt or json"),
     });
 
-    private static string NotEmpty(string text) => text.Length > 0 ? text : throw new FormatException("expected a path, found nothing");
+    private static string NotEmpty(string text) => text.Length > 0 ? text : throw new FormatException("expected a path");
 }
 
 /// <summary>A flag whose text is checked while the command line is read, and shown as it is written in the help.</summary>
