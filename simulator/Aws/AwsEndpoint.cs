@@ -22,6 +22,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
     {
         // The request id is of the answer, so that a reader of two logs finds the same call.
         context.Response.Headers["x-amzn-RequestId"] = Guid.NewGuid().ToString();
+        context.Response.Headers.Date = time.GetUtcNow().ToString("R");
         if (await ReadAsync(context) is not { } request)
             return;
 
@@ -50,7 +51,9 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         try
         {
             var signature = verifier.Verify(request, service.SigningName);
-            if (!await faults.StrikeAsync(context, service.Name, operation, (struck, status) => WriteJsonErrorAsync(struck, service, Fault(service, status, json: true))))
+            var isStruck = await faults.StrikeAsync(context, service.Name, operation, (struck, status) =>
+                WriteJsonErrorAsync(struck, service, Fault(service, status, json: true)));
+            if (!isStruck)
                 await context.Response.Body.WriteAsync(run(request.Body, Call(signature)), context.RequestAborted);
         }
         catch (SignatureException refused)
@@ -83,10 +86,13 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
             if (action is null)
                 throw new AwsException("MissingAction", "The request is missing an action or a required parameter.");
             if (service?.FindQuery(action) is not { } run)
-                throw new AwsException("InvalidAction", $"Could not find operation {action} for version {version ?? "NO_VERSION_SPECIFIED"}");
+                throw new AwsException(
+                    "InvalidAction", $"Could not find operation {action} for version {version ?? "NO_VERSION_SPECIFIED"}");
 
             var signature = verifier.Verify(request, service.SigningName);
-            if (await faults.StrikeAsync(context, service.Name, action, (struck, status) => WriteXmlErrorAsync(struck, service, Fault(service, status, json: false))))
+            var isStruck = await faults.StrikeAsync(context, service.Name, action, (struck, status) =>
+                WriteXmlErrorAsync(struck, service, Fault(service, status, json: false)));
+            if (isStruck)
                 return;
             var result = run(parameters, Call(signature));
             await WriteXmlAsync(context, service.XmlNamespace, new XElement(
@@ -116,7 +122,8 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
     static AwsException Fault(AwsService service, int status, bool json) => status switch
     {
         StatusCodes.Status429TooManyRequests => new AwsException(json ? service.ThrottlingCode : "Throttling", "Rate exceeded"),
-        StatusCodes.Status503ServiceUnavailable => new AwsException("ServiceUnavailable", "The service is unavailable. Please try again shortly.", status),
+        StatusCodes.Status503ServiceUnavailable =>
+            new AwsException("ServiceUnavailable", "The service is unavailable. Please try again shortly.", status),
         >= 500 => new AwsException(service.FailureCode, "The request processing has failed because of an unknown error.", status),
         _ => new AwsException("AccessDeniedException", "User is not authorized to perform this action.", status),
     };

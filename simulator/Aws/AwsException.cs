@@ -12,5 +12,6 @@ internal sealed class AwsException(string code, string? message, int status = 40
 
     /// <summary>A parameter outside what the service model allows, in the words of AWS's validation.</summary>
     public static AwsException Constraint(string code, object? value, string member, string constraint) => new(
-        code, $"1 validation error detected: Value {(value is null ? "null" : $"'{value}'")} at '{member}' failed to satisfy constraint: {constraint}");
+        code,
+        $"1 validation error detected: Value {(value is null ? "null" : $"'{value}'")} at '{member}' failed to satisfy constraint: {constraint}");
 }

@@ -50,10 +50,13 @@ internal sealed class AwsService
             }
             catch (JsonException error)
             {
-                throw new AwsException("SerializationException", error.Path is { Length: > 1 } path ? $"The value at '{path}' has the wrong type" : null);
+                throw new AwsException(
+                    "SerializationException", error.Path is { Length: > 1 } path ? $"The value at '{path}' has the wrong type" : null);
             }
 
-            return JsonSerializer.SerializeToUtf8Bytes(run(request ?? throw new AwsException("SerializationException", null), call), output);
+            if (request is null)
+                throw new AwsException("SerializationException", null);
+            return JsonSerializer.SerializeToUtf8Bytes(run(request, call), output);
         });
         return this;
     }

@@ -33,7 +33,8 @@ internal static class CloudWatchQuery
             ? new MetricShape(
                 metric.Text("Namespace"),
                 metric.Text("MetricName"),
-                metric.List("Dimensions")?.ConvertAll(dimension => new MetricDimension(dimension.Text("Name") ?? "", dimension.Text("Value") ?? "")))
+                metric.List("Dimensions")?.ConvertAll(
+                    dimension => new MetricDimension(dimension.Text("Name") ?? "", dimension.Text("Value") ?? "")))
             : null,
         stat.Integer("Period"),
         stat.Text("Stat"),

@@ -37,12 +37,14 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
     .Json("ListMetrics", CloudWatchJson.Default.ListMetricsInput, CloudWatchJson.Default.ListMetricsOutput, ListMetrics)
     .Json("GetMetricData", CloudWatchJson.Default.GetMetricDataInput, CloudWatchJson.Default.GetMetricDataOutput, GetMetricData)
     .Query("ListMetrics", (parameters, call) => CloudWatchQuery.Write(ListMetrics(CloudWatchQuery.ReadListMetrics(parameters), call)))
-    .Query("GetMetricData", (parameters, call) => CloudWatchQuery.Write(GetMetricData(CloudWatchQuery.ReadGetMetricData(parameters), call)));
+    .Query(
+        "GetMetricData",
+        (parameters, call) => CloudWatchQuery.Write(GetMetricData(CloudWatchQuery.ReadGetMetricData(parameters), call)));
 
     ListMetricsOutput ListMetrics(ListMetricsInput input, AwsCall call)
     {
         if (input.RecentlyActive is not (null or "PT3H"))
-            throw new AwsException("InvalidParameterValue", "The value of the parameter RecentlyActive is not valid: the one value is PT3H.");
+            throw new AwsException("InvalidParameterValue", "The value of the parameter RecentlyActive is not valid: it can be PT3H.");
         if (input.Dimensions?.Any(filter => filter.Name is null) == true)
             throw new AwsException(ValidationError, "The parameter Dimensions.member.1.Name is required.");
         var offset = 0;

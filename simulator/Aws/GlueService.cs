@@ -52,9 +52,9 @@ internal sealed class GlueService(PipelineModel model)
     {
         var name = request.JobName switch
         {
-            null => throw AwsException.Constraint("ValidationException", null, "jobName", "Member must not be null"),
-            { Length: 0 } => throw AwsException.Constraint("ValidationException", "", "jobName", "Member must have length greater than or equal to 1"),
-            { Length: > 255 } tooLong => throw AwsException.Constraint("ValidationException", tooLong, "jobName", "Member must have length less than or equal to 255"),
+            null => throw Invalid(null, "jobName", "Member must not be null"),
+            { Length: 0 } => throw Invalid("", "jobName", "Member must have length greater than or equal to 1"),
+            { Length: > 255 } tooLong => throw Invalid(tooLong, "jobName", "Member must have length less than or equal to 255"),
             var valid => valid,
         };
         var size = PageSize(request.MaxResults, MaxRunsPage) ?? MaxRunsPage;
@@ -91,11 +91,13 @@ internal sealed class GlueService(PipelineModel model)
 
     static int? PageSize(int? maxResults, int max) => maxResults switch
     {
-        < 1 => throw AwsException.Constraint("ValidationException", maxResults, "maxResults", "Member must have value greater than or equal to 1"),
-        { } tooMany when tooMany > max =>
-            throw AwsException.Constraint("ValidationException", maxResults, "maxResults", $"Member must have value less than or equal to {max}"),
+        < 1 => throw Invalid(maxResults, "maxResults", "Member must have value greater than or equal to 1"),
+        { } tooMany when tooMany > max => throw Invalid(maxResults, "maxResults", $"Member must have value less than or equal to {max}"),
         _ => maxResults,
     };
+
+    static AwsException Invalid(object? value, string member, string constraint) =>
+        AwsException.Constraint("ValidationException", value, member, constraint);
 
     static AwsException InvalidToken() => new("InvalidInputException", "The NextToken is not valid.");
 

@@ -24,7 +24,9 @@ internal sealed class QueryParameters(IFormCollection form, string prefix = "")
     public bool? Boolean(string name) => Text(name) is { } text ? text.Equals("true", StringComparison.OrdinalIgnoreCase) : null;
 
     public QueryParameters? Structure(string name) =>
-        form.Keys.Any(key => key.StartsWith($"{prefix}{name}.", StringComparison.Ordinal)) ? new QueryParameters(form, $"{prefix}{name}.") : null;
+        form.Keys.Any(key => key.StartsWith($"{prefix}{name}.", StringComparison.Ordinal))
+            ? new QueryParameters(form, $"{prefix}{name}.")
+            : null;
 
     /// <summary>The elements of a list, in the order of their numbers; null where the list was not sent.</summary>
     public List<QueryParameters>? List(string name)

@@ -168,7 +168,9 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
 
     static SignatureException Incomplete(string message) => new(SignatureFault.Incomplete, message);
 
-    /// <summary>The parts of <c>AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=a;b, Signature=HEX</c>.</summary>
+    /// <summary>
+    /// The parts of <c>AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=a;b, Signature=HEX</c>.
+    /// </summary>
     sealed record Authorization(
         string AccessKey, string Date, string Region, string Service, string Terminator, string[] SignedHeaders, byte[] Signature)
     {
@@ -208,7 +210,9 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
 
         static bool TryFromHex(string text, [NotNullWhen(true)] out byte[]? bytes)
         {
-            bytes = text.Length == 2 * SHA256.HashSizeInBytes && text.All(char.IsAsciiHexDigitLower) ? Convert.FromHexString(text) : null;
+            bytes = text.Length == 2 * SHA256.HashSizeInBytes && text.All(char.IsAsciiHexDigitLower)
+                ? Convert.FromHexString(text)
+                : null;
             return bytes is not null;
         }
     }

@@ -7,8 +7,6 @@ namespace PipelineExporter.Simulator.Aws;
 /// <summary>Security Token Service: who am I, and temporary credentials for any role of the account.</summary>
 internal sealed partial class StsService(AwsCredentials credentials)
 {
-    const string ValidationError = "ValidationError";
-
     public AwsService Describe() => new AwsService
     {
         Name = "sts",
@@ -32,12 +30,12 @@ internal sealed partial class StsService(AwsCredentials credentials)
         var roleArn = Required(parameters, "RoleArn", "roleArn", 20, 2048);
         var sessionName = Required(parameters, "RoleSessionName", "roleSessionName", 2, 64);
         if (!SessionName().IsMatch(sessionName))
-            throw AwsException.Constraint(ValidationError, sessionName, "roleSessionName", @"Member must satisfy regular expression pattern: [\w+=,.@-]*");
+            throw Invalid(sessionName, "roleSessionName", @"Member must satisfy regular expression pattern: [\w+=,.@-]*");
         var duration = parameters.Integer("DurationSeconds") ?? 3600;
         if (duration < 900)
-            throw AwsException.Constraint(ValidationError, duration, "durationSeconds", "Member must have value greater than or equal to 900");
+            throw Invalid(duration, "durationSeconds", "Member must have value greater than or equal to 900");
         if (duration > 43200)
-            throw AwsException.Constraint(ValidationError, duration, "durationSeconds", "Member must have value less than or equal to 43200");
+            throw Invalid(duration, "durationSeconds", "Member must have value less than or equal to 43200");
         if (RoleArn().Match(roleArn) is not { Success: true } role)
             throw new AwsException(
                 "AccessDenied", $"User: {call.Principal.Arn} is not authorized to perform: sts:AssumeRole on resource: {roleArn}", 403);
@@ -58,14 +56,18 @@ internal sealed partial class StsService(AwsCredentials credentials)
     static string Required(QueryParameters parameters, string name, string member, int min, int max)
     {
         var value = parameters.Text(name);
-        return value is null ? throw AwsException.Constraint(ValidationError, null, member, "Member must not be null")
-            : value.Length < min ? throw AwsException.Constraint(ValidationError, value, member, $"Member must have length greater than or equal to {min}")
-            : value.Length > max ? throw AwsException.Constraint(ValidationError, value, member, $"Member must have length less than or equal to {max}")
+        return value is null ? throw Invalid(null, member, "Member must not be null")
+            : value.Length < min ? throw Invalid(value, member, $"Member must have length greater than or equal to {min}")
+            : value.Length > max ? throw Invalid(value, member, $"Member must have length less than or equal to {max}")
             : value;
     }
 
+    static AwsException Invalid(object? value, string member, string constraint) =>
+        AwsException.Constraint("ValidationError", value, member, constraint);
+
     /// <summary>A role of another account, or none, may not be assumed.</summary>
-    [GeneratedRegex(@"^arn:aws:iam::" + AwsCredentials.AccountId + @":role/([\w+=,.@-]+/)*(?<name>[\w+=,.@-]{1,64})$", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^arn:aws:iam::" + AwsCredentials.AccountId + @":role/([\w+=,.@-]+/)*(?<name>[\w+=,.@-]{1,64})$", RegexOptions.ExplicitCapture)]
     private static partial Regex RoleArn();
 
     [GeneratedRegex(@"^[\w+=,.@-]*$")]

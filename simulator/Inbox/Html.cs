@@ -21,7 +21,8 @@ internal static class Html
     {
         // Nothing that a mail or a message brings along may load or run.
         context.Response.Headers.ContentSecurityPolicy =
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'";
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; frame-src 'self'; " +
+            "base-uri 'none'; form-action 'none'";
         context.Response.Headers.CacheControl = "no-store";
         context.Response.ContentType = "text/html; charset=utf-8";
         return context.Response.WriteAsync(
@@ -45,9 +46,11 @@ internal static class Html
             time { color: #666; }
             .message { margin: 0 0 1.25rem; }
             .attachment { border-left: 4px solid #ccc; padding: .1rem 0 .1rem .75rem; margin-top: .25rem; }
-            .attachment.good { border-color: #2eb67d; } .attachment.warning { border-color: #ecb22e; } .attachment.danger { border-color: #e01e5a; }
+            .attachment.good { border-color: #2eb67d; }
+            .attachment.warning { border-color: #ecb22e; }
+            .attachment.danger { border-color: #e01e5a; }
             .fields { display: grid; grid-template-columns: 1fr 1fr; gap: .25rem 1rem; margin: .25rem 0; }
-            .button { display: inline-block; border: 1px solid #bbb; border-radius: 4px; padding: 0 .6rem; margin: .25rem .4rem 0 0; text-decoration: none; }
+            .button { display: inline-block; border: 1px solid #bbb; border-radius: 4px; margin: .25rem .4rem 0 0; padding: 0 .6rem; }
             .on { color: #c01048; font-weight: 600; }
             </style>
             </head>

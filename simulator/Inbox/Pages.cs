@@ -66,7 +66,8 @@ internal static partial class Pages
             <table>
             <tr><th>Airflow 2.11</th><td><code>{origin}/airflow2</code></td><td>REST v1, basic auth: exporter / simulator-password</td></tr>
             <tr><th>Airflow 3.3</th><td><code>{origin}/airflow3</code></td><td>REST v2, token from POST /airflow3/auth/token</td></tr>
-            <tr><th>AWS</th><td><code>{origin}/</code></td><td>Glue, CloudWatch, STS in {AwsCredentials.Region}: access key {AwsCredentials.AccessKeyId}, secret {AwsCredentials.SecretAccessKey}</td></tr>
+            <tr><th>AWS</th><td><code>{origin}/</code></td>
+            <td>{AwsCredentials.Region}: access key {AwsCredentials.AccessKeyId}, secret {AwsCredentials.SecretAccessKey}</td></tr>
             <tr><th>Slack webhook</th><td><code>{origin}/simulator/slack</code></td><td><a href="/inbox#slack">{slack.All.Length} messages</a></td></tr>
             <tr><th>Mail (SMTP)</th><td>{(smtp is null ? "off" : $"<code>{smtp}</code>")}</td><td><a href="/inbox#mail">{mail.All.Length} mails</a></td></tr>
             </table>
@@ -103,7 +104,8 @@ internal static partial class Pages
             page.Append($"<tr><th>{Html.Encode(header.Name)}</th><td>{Html.Encode(header.Value)}</td></tr>\n");
         page.Append("</table>");
         if (mail.Html is not null)
-            page.Append($"""<h2>HTML</h2><iframe sandbox="allow-popups allow-popups-to-escape-sandbox" src="/inbox/mail/{mail.Id}.html" title="The mail as HTML"></iframe>""");
+            page.Append("""<h2>HTML</h2><iframe sandbox="allow-popups allow-popups-to-escape-sandbox" """)
+                .Append($"""src="/inbox/mail/{mail.Id}.html" title="The mail as HTML"></iframe>""");
         if (mail.Text is not null)
             page.Append($"<h2>Text</h2><pre>{Html.Encode(mail.Text)}</pre>");
         return page.ToString();
@@ -113,7 +115,8 @@ internal static partial class Pages
     static Task WriteForeignAsync(HttpContext context, string html)
     {
         context.Response.Headers.ContentSecurityPolicy =
-            "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'";
+            "sandbox allow-popups allow-popups-to-escape-sandbox; " +
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'";
         context.Response.Headers.XContentTypeOptions = "nosniff";
         context.Response.ContentType = "text/html; charset=utf-8";
         const string NewWindow = """<base target="_blank">""";
@@ -133,8 +136,11 @@ internal static partial class Pages
 
     static string Subject(Mail mail) => mail.Subject.Length > 0 ? mail.Subject : "(no subject)";
 
-    static string Button(string text, string method, string path, string? body = null) =>
-        $"""<button data-method="{method}" data-path="{Html.Encode(path)}"{(body is null ? "" : $" data-body=\"{Html.Encode(body)}\"")}>{text}</button>""";
+    static string Button(string text, string method, string path, string? body = null)
+    {
+        var data = body is null ? "" : $" data-body=\"{Html.Encode(body)}\"";
+        return $"""<button data-method="{method}" data-path="{Html.Encode(path)}"{data}>{text}</button>""";
+    }
 
     [GeneratedRegex("<head[^>]*>", RegexOptions.IgnoreCase)]
     private static partial Regex Head();

@@ -19,7 +19,7 @@ internal sealed record SlackMessage(int Id, DateTimeOffset ReceivedAt, string Pa
         var attachments = Items(payload, "attachments");
         if (attachments > 100)
             return "too_many_attachments";
-        var hasText = payload.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String && text.GetString()!.Length > 0;
+        var hasText = payload.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String && text.GetString() != "";
         return hasText || attachments > 0 || Items(payload, "blocks") > 0 ? null : "no_text";
     }
 

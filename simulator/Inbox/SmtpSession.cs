@@ -56,7 +56,8 @@ internal sealed partial class SmtpSession(Stream stream, Inbox<Mail> inbox, Time
             case "EHLO" when argument.Length > 0:
                 Reset();
                 greeted = true;
-                await ReplyAsync($"250-simulator greets you\r\n250-PIPELINING\r\n250-SIZE {MaxMessageBytes}\r\n250-8BITMIME\r\n250 SMTPUTF8", ct);
+                await ReplyAsync(
+                    $"250-simulator greets you\r\n250-PIPELINING\r\n250-SIZE {MaxMessageBytes}\r\n250-8BITMIME\r\n250 SMTPUTF8", ct);
                 return true;
             case "HELO" when argument.Length > 0:
                 Reset();
@@ -109,7 +110,8 @@ internal sealed partial class SmtpSession(Stream stream, Inbox<Mail> inbox, Time
             return "503 5.5.1 EHLO or HELO comes first";
         if (sender is not null)
             return "503 5.5.1 The sender is given already";
-        if (Path().Match(argument) is not { Success: true } path || !path.Groups["verb"].ValueSpan.Equals("FROM", StringComparison.OrdinalIgnoreCase))
+        if (Path().Match(argument) is not { Success: true } path
+            || !path.Groups["verb"].ValueSpan.Equals("FROM", StringComparison.OrdinalIgnoreCase))
             return "501 5.5.4 Write MAIL FROM:<address>";
         foreach (var parameter in path.Groups["parameters"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {

@@ -137,6 +137,7 @@ public sealed class AwsEndpointTests(SimulatorFixture fixture) : IClassFixture<S
         };
 
         Assert.Equal("2026-11-23T12:15:00Z", Part("Expiration"));
+        Assert.Equal(time.GetUtcNow(), assumed.Headers.Date);
         using var identity = await role.StsAsync("Action=GetCallerIdentity&Version=2011-06-15");
         Assert.Contains("arn:aws:sts::123456789012:assumed-role/reader/exporter", await BodyAsync(identity), StringComparison.Ordinal);
         using var jobs = await role.GlueAsync("ListJobs");
