@@ -1,4 +1,5 @@
 using System.Net;
+using PipelineExporter.Scraping;
 
 namespace PipelineExporter.Sources.Aws;
 
@@ -6,7 +7,7 @@ namespace PipelineExporter.Sources.Aws;
 /// A request to AWS that failed, told for the reader: which service and operation, what AWS said, and what to do about it.
 /// Holds no body, no credentials and nothing of a payload.
 /// </summary>
-internal sealed class AwsException : Exception
+internal sealed class AwsException : Exception, ISourceException
 {
     public AwsException(
         string service, string? operation, string code, string explanation, HttpStatusCode? status = null, string? hint = null,
@@ -30,6 +31,10 @@ internal sealed class AwsException : Exception
 
     /// <summary>How long AWS asks to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>AWS would not answer like this; most likely something else did.</summary>
+    public static AwsException Malformed(AwsService service, string operation, string explanation) =>
+        new(service.Id, operation, "Malformed", explanation);
 
     private static string Describe(
         string service, string? operation, string code, string explanation, HttpStatusCode? status, string? hint)

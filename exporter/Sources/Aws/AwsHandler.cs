@@ -124,7 +124,7 @@ internal sealed class AwsHandler : DelegatingHandler
 /// <summary>When to try again, and when to hold back.</summary>
 internal sealed record AwsResilience
 {
-    /// <summary>Retries after the first attempt.</summary>
+    /// <summary>Retries after the first attempt, one at least.</summary>
     public int Retries { get; init; } = 3;
 
     /// <summary>Before the first retry; doubled for each further one, with jitter. Retry-After of the answer goes first.</summary>

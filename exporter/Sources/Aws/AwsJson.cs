@@ -7,6 +7,7 @@ using Refit;
 
 namespace PipelineExporter.Sources.Aws;
 
+// Generated code sets every init property, absent ones to null: a property with another default needs set.
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,

@@ -31,24 +31,25 @@ internal sealed class AwsSource : IDisposable
     private readonly AwsSourceOptions options;
     private readonly AwsCredentials credentials;
     private readonly AwsAccount account;
-    private readonly SocketsHttpHandler connections;
+    private readonly HttpMessageHandler connections;
     private readonly List<HttpClient> clients = [];
     private SourceIdentity? identity;
 
     /// <param name="observe">Told of every request that was sent, by one of <see cref="RequestOutcome"/>.</param>
     /// <param name="keys">Instead of the default chain's.</param>
     /// <param name="environment">Reads an environment variable; the process's unless given.</param>
+    /// <param name="transport">Instead of the network, for all but STS.</param>
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
     public AwsSource(
         AwsSourceOptions options, TimeProvider time, Action<string>? observe = null, AWSCredentials? keys = null,
-        AwsResilience? resilience = null, Func<string, string?>? environment = null)
+        AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null)
     {
         this.options = options;
         environment ??= Environment.GetEnvironmentVariable;
         observe ??= static _ => { };
         resilience ??= new();
         Clock = new(time);
-        connections = new SocketsHttpHandler
+        connections = transport ?? new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -93,6 +94,9 @@ internal sealed class AwsSource : IDisposable
     public string Name => $"aws/{options.Name}";
 
     public string Region => options.Region;
+
+    /// <summary>Null until known.</summary>
+    public string? AccountId => account.Id;
 
     public AwsClock Clock { get; }
 

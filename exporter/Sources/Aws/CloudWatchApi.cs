@@ -29,19 +29,19 @@ internal sealed record CloudWatchDimension(string Name, string Value);
 
 internal sealed record GetMetricDataResponse
 {
-    public IReadOnlyList<MetricDataResult> MetricDataResults { get; init; } = [];
+    public IReadOnlyList<MetricDataResult> MetricDataResults { get; set; } = [];
 
     public string? NextToken { get; init; }
 }
 
 internal sealed record MetricDataResult
 {
-    public string Id { get; init; } = "";
+    public string Id { get; set; } = "";
 
     /// <summary>The start of each datapoint's period.</summary>
-    public IReadOnlyList<DateTimeOffset> Timestamps { get; init; } = [];
+    public IReadOnlyList<DateTimeOffset> Timestamps { get; set; } = [];
 
-    public IReadOnlyList<double> Values { get; init; } = [];
+    public IReadOnlyList<double> Values { get; set; } = [];
 
     /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>
     public string? StatusCode { get; init; }

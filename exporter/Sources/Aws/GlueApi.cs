@@ -20,7 +20,7 @@ internal sealed record GetJobsRequest(string? NextToken = null, int? MaxResults 
 
 internal sealed record GetJobsResponse
 {
-    public IReadOnlyList<GlueJob> Jobs { get; init; } = [];
+    public IReadOnlyList<GlueJob> Jobs { get; set; } = [];
 
     public string? NextToken { get; init; }
 }
@@ -28,7 +28,7 @@ internal sealed record GetJobsResponse
 /// <summary>What is read of a job. Its default arguments may hold secrets and have no place here.</summary>
 internal sealed record GlueJob
 {
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
 
     public DateTimeOffset? CreatedOn { get; init; }
 
@@ -44,7 +44,7 @@ internal sealed record GetJobRunsRequest(string JobName, string? NextToken = nul
 
 internal sealed record GetJobRunsResponse
 {
-    public IReadOnlyList<GlueJobRun> JobRuns { get; init; } = [];
+    public IReadOnlyList<GlueJobRun> JobRuns { get; set; } = [];
 
     public string? NextToken { get; init; }
 }
@@ -52,7 +52,7 @@ internal sealed record GetJobRunsResponse
 /// <summary>What is read of a run. Its arguments and error message may hold secrets and have no place here.</summary>
 internal sealed record GlueJobRun
 {
-    public string Id { get; init; } = "";
+    public string Id { get; set; } = "";
 
     /// <summary>0 for the first run, n for the n-th retry by Glue.</summary>
     public int Attempt { get; init; }
@@ -61,7 +61,7 @@ internal sealed record GlueJobRun
     public string? PreviousRunId { get; init; }
 
     /// <summary>STARTING, RUNNING, STOPPING, WAITING; STOPPED, SUCCEEDED, FAILED, TIMEOUT, ERROR, EXPIRED.</summary>
-    public string JobRunState { get; init; } = "";
+    public string JobRunState { get; set; } = "";
 
     public DateTimeOffset? StartedOn { get; init; }
 

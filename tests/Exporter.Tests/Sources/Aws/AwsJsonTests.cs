@@ -25,6 +25,33 @@ public sealed class AwsJsonTests
         await (Task)roundTrip.Invoke(null, [Sample(body)])!;
     }
 
+    [Theory]
+    [InlineData(typeof(GetJobsResponse))]
+    [InlineData(typeof(GlueJob))]
+    [InlineData(typeof(GetJobRunsResponse))]
+    [InlineData(typeof(GlueJobRun))]
+    [InlineData(typeof(GetMetricDataResponse))]
+    [InlineData(typeof(MetricDataResult))]
+    public void What_an_answer_leaves_out_or_has_as_null_is_never_null_where_the_model_says_so(Type body)
+    {
+        var nullability = new NullabilityInfoContext();
+        var required = body.GetProperties().Where(property => nullability.Create(property).ReadState == NullabilityState.NotNull).ToList();
+        var absent = JsonSerializer.Deserialize("{}", AwsJsonContext.Default.GetTypeInfo(body)!)!;
+        Assert.All(required, property => Assert.NotNull(property.GetValue(absent)));
+        Assert.All(required.Where(property => !property.PropertyType.IsValueType), property =>
+        {
+            try
+            {
+                var answer = JsonSerializer.Deserialize($$"""{"{{property.Name}}":null}""", AwsJsonContext.Default.GetTypeInfo(body)!)!;
+                Assert.NotNull(property.GetValue(answer));
+            }
+            catch (JsonException)
+            {
+                // Refused, which is as good.
+            }
+        });
+    }
+
     [Fact]
     public void No_model_has_a_place_for_what_may_be_secret()
     {

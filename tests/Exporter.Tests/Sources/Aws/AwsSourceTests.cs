@@ -223,7 +223,6 @@ public sealed class AwsSourceTests
     [InlineData("application/x-amz-json-1.1", """{"JobRuns":[{"Id":"jr_1","StartedOn":"yesterday hunter2"}]}""")]
     [InlineData("application/x-amz-json-1.1", """{"JobRuns":[{"Id":"jr_1","StartedOn":1e300}]}""")]
     [InlineData("application/x-amz-json-1.1", """{"JobRuns":{}}""")]
-    [InlineData("application/x-amz-json-1.1", """{"JobRuns":null}""")]
     [InlineData("application/x-amz-json-1.1", """{"JobRuns":[{"Id":"jr_1" """)]
     [InlineData("application/x-amz-json-1.1", "null")]
     [InlineData("text/html", "<html>Please log in, hunter2</html>")]

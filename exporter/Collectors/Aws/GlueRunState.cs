@@ -1,0 +1,32 @@
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Collectors.Aws;
+
+/// <summary>The states of a Glue job run, and what its times mean in them.</summary>
+internal static class GlueRunState
+{
+    public const string Succeeded = "SUCCEEDED";
+    public const string Failed = "FAILED";
+    public const string Timeout = "TIMEOUT";
+    public const string Waiting = "WAITING";
+
+    /// <summary>The states of runs that have not ended.</summary>
+    public static IReadOnlyList<string> Active { get; } = ["STARTING", "RUNNING", "STOPPING", Waiting];
+
+    /// <summary>A state that AWS adds one day is told by the completion time.</summary>
+    public static bool HasEnded(GlueJobRun run) => run.JobRunState switch
+    {
+        Succeeded or Failed or Timeout or "STOPPED" or "ERROR" or "EXPIRED" => true,
+        "STARTING" or "RUNNING" or "STOPPING" or Waiting => false,
+        _ => run.CompletedOn is not null,
+    };
+
+    public static DateTimeOffset? StartOf(GlueJobRun run) => run.StartedOn ?? run.LastModifiedOn ?? run.CompletedOn;
+
+    /// <summary>Of a run that has ended.</summary>
+    public static DateTimeOffset EndOf(GlueJobRun run) => run.CompletedOn ?? run.LastModifiedOn ?? run.StartedOn ?? DateTimeOffset.UnixEpoch;
+
+    /// <summary>Whether it may become a label: AWS's enumerations are words in capitals.</summary>
+    public static bool IsWord(string text) =>
+        text.Length is > 0 and <= 32 && text.All(character => char.IsAsciiLetterUpper(character) || character == '_');
+}

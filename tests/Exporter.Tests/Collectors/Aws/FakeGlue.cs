@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.Tests.Sources.Aws;
+
+namespace PipelineExporter.Tests.Collectors.Aws;
+
+/// <summary>A run as Glue will have it: what is told of it depends on the time.</summary>
+/// <param name="Ends">Null for a run that never ends.</param>
+internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, DateTimeOffset? Ends, string State = "SUCCEEDED")
+{
+    public int Attempt { get; init; }
+
+    public string? PreviousRunId { get; init; }
+
+    /// <summary>Until then it waits.</summary>
+    public DateTimeOffset? RunsFrom { get; init; }
+
+    public string ExecutionClass { get; init; } = "STANDARD";
+
+    public double? DpuSeconds { get; init; }
+
+    public bool HasEnded(DateTimeOffset at) => Ends <= at;
+
+    public string StateAt(DateTimeOffset at) => HasEnded(at) ? State : at < RunsFrom ? "WAITING" : "RUNNING";
+}
+
+/// <summary>Glue and CloudWatch by their JSON protocols, without a network, as of the given clock.</summary>
+internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
+{
+    public List<(string Name, DateTimeOffset Created, int MaxRetries)> Jobs { get; } = [];
+
+    public List<FakeRun> Runs { get; } = [];
+
+    public List<(string Target, JsonNode Body)> Requests { get; } = [];
+
+    /// <summary>Gives the answer instead of the true one; null for the true one.</summary>
+    public Func<string, JsonNode, HttpResponseMessage?> Interfere { get; set; } = (_, _) => null;
+
+    public int LargestPage { get; set; } = 200;
+
+    public Func<string, IEnumerable<(DateTimeOffset At, double Value)>> Datapoints { get; set; } = _ => [];
+
+    public AwsSource Source(Action<string>? observe = null) => new(
+        new() { Name = "eu-west-1", Region = "eu-west-1", AccountId = "123456789012", EndpointUrl = new("http://aws.test") },
+        time, observe, FakeAws.Keys, new() { Retries = 1, Delay = TimeSpan.Zero, FailuresBeforeBreak = 1000 }, _ => null, this);
+
+    public static HttpResponseMessage Error(int status, string type) =>
+        new((HttpStatusCode)status) { Content = new StringContent($$"""{"__type":"{{type}}","Message":"as the test wants it"}""") };
+
+    public static HttpResponseMessage Json(string json) =>
+        new(HttpStatusCode.OK) { Content = new StringContent(json, Encoding.UTF8, "application/x-amz-json-1.1") };
+
+    public HttpResponseMessage Answer(string target, JsonNode body)
+    {
+        var answer = target.Split('.')[1] switch
+        {
+            "GetJobs" => GetJobs(),
+            "GetJobRuns" => GetJobRuns(body),
+            "GetMetricData" => GetMetricData(body),
+            var other => throw new InvalidOperationException(other),
+        };
+        return answer is null ? Error(400, "EntityNotFoundException") : Json(answer.ToJsonString());
+    }
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var target = request.Headers.GetValues("X-Amz-Target").Single();
+        var body = JsonNode.Parse(await request.Content!.ReadAsStringAsync(cancellationToken))!;
+        lock (Requests)
+        {
+            Requests.Add((target, body));
+            var response = Interfere(target, body) ?? Answer(target, body);
+            response.Headers.Date = time.GetUtcNow();
+            response.RequestMessage = request;
+            return response;
+        }
+    }
+
+    private JsonObject GetJobs() => new()
+    {
+        [nameof(Jobs)] = new JsonArray([.. Jobs.Where(job => job.Created <= time.GetUtcNow()).Select(job => (JsonNode)new JsonObject
+        {
+            ["Name"] = job.Name, ["CreatedOn"] = Seconds(job.Created), ["MaxRetries"] = job.MaxRetries, ["ExecutionClass"] = "STANDARD",
+            ["DefaultArguments"] = new JsonObject { ["--password"] = "hunter2" },
+        })]),
+    };
+
+    private JsonObject? GetJobRuns(JsonNode body)
+    {
+        var now = time.GetUtcNow();
+        if (!Jobs.Any(job => job.Name == (string)body["JobName"]!))
+            return null;
+        var from = int.Parse((string?)body["NextToken"] ?? "0", CultureInfo.InvariantCulture);
+        var size = Math.Min((int?)body["MaxResults"] ?? 200, LargestPage);
+        var runs = Runs.Where(run => run.Job == (string)body["JobName"]! && run.Starts <= now)
+            .OrderByDescending(run => run.Starts).ThenByDescending(run => run.Id, StringComparer.Ordinal).ToList();
+        var answer = new JsonObject { ["JobRuns"] = new JsonArray([.. runs.Skip(from).Take(size).Select(run => (JsonNode)Shape(run, now))]) };
+        if (from + size < runs.Count)
+            answer["NextToken"] = (from + size).ToString(CultureInfo.InvariantCulture);
+        return answer;
+    }
+
+    private static JsonObject Shape(FakeRun run, DateTimeOffset now)
+    {
+        var shape = new JsonObject
+        {
+            ["Id"] = run.Id, ["Attempt"] = run.Attempt, ["JobName"] = run.Job, ["StartedOn"] = Seconds(run.Starts),
+            ["LastModifiedOn"] = Seconds(run.HasEnded(now) ? run.Ends!.Value : run.Starts), ["JobRunState"] = run.StateAt(now),
+            ["Arguments"] = new JsonObject { ["--password"] = "hunter2" }, ["ErrorMessage"] = "failed with hunter2",
+            ["ExecutionTime"] = run.HasEnded(now) ? (int)(run.Ends!.Value - run.Starts).TotalSeconds : 0,
+            ["WorkerType"] = "G.2X", ["NumberOfWorkers"] = 5, ["MaxCapacity"] = 10.0, ["ExecutionClass"] = run.ExecutionClass,
+        };
+        if (run.PreviousRunId is { } previous)
+            shape["PreviousRunId"] = previous;
+        if (run.HasEnded(now))
+        {
+            shape["CompletedOn"] = Seconds(run.Ends!.Value);
+            if (run.DpuSeconds is { } used)
+                shape["DPUSeconds"] = used;
+        }
+
+        return shape;
+    }
+
+    private JsonObject GetMetricData(JsonNode body)
+    {
+        var (from, until) = (Time(body["StartTime"]!), Time(body["EndTime"]!));
+        return new()
+        {
+            ["MetricDataResults"] = new JsonArray([.. body["MetricDataQueries"]!.AsArray().Select(query =>
+            {
+                var job = (string)query!["MetricStat"]!["Metric"]!["Dimensions"]!.AsArray().Single(dimension => (string)dimension!["Name"]! == "JobName")!["Value"]!;
+                var datapoints = Datapoints(job).Where(datapoint => datapoint.At >= from && datapoint.At < until).OrderByDescending(datapoint => datapoint.At).ToList();
+                return (JsonNode)new JsonObject
+                {
+                    ["Id"] = (string)query["Id"]!, ["Label"] = job, ["StatusCode"] = "Complete",
+                    ["Timestamps"] = new JsonArray([.. datapoints.Select(datapoint => (JsonNode)Seconds(datapoint.At))]),
+                    ["Values"] = new JsonArray([.. datapoints.Select(datapoint => (JsonNode)datapoint.Value)]),
+                };
+            })]),
+            ["Messages"] = new JsonArray(),
+        };
+    }
+
+    private static double Seconds(DateTimeOffset at) => at.ToUnixTimeMilliseconds() / 1000.0;
+
+    private static DateTimeOffset Time(JsonNode seconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)(seconds.GetValue<double>() * 1000));
+}

@@ -1,0 +1,392 @@
+using System.Collections.Immutable;
+using System.Net;
+using PipelineExporter.Collectors.Aws;
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Tests.Collectors.Aws;
+
+public sealed class GlueJobsTests : IDisposable
+{
+    private const string Runs = "aws_glue_job_runs_total";
+    private const string Dpu = "aws_glue_job_dpu_seconds_total";
+    private const string Duration = "aws_glue_job_run_duration_seconds";
+
+    private static readonly DateTimeOffset Start = new(2026, 11, 23, 6, 0, 0, TimeSpan.Zero);
+
+    private readonly GlueRig rig = new(Start);
+
+    public void Dispose() => rig.Dispose();
+
+    [Fact]
+    public void A_snapshot_is_written_as_gauges()
+    {
+        var active = ImmutableSortedDictionary<string, int>.Empty.Add("RUNNING", 2).Add("WAITING", 1);
+        var written = GlueRig.Written(rig.Jobs, new GlueJobsSnapshot(
+        [
+            new("load", TimeSpan.FromSeconds(90.5), active, Start),
+            new("never ran", null, ImmutableSortedDictionary<string, int>.Empty, null),
+        ]));
+
+        Assert.Equal(
+            new Dictionary<string, double>
+            {
+                ["aws_glue_job_last_run_duration_seconds{load}"] = 90.5,
+                ["aws_glue_job_runs_active{load,STARTING}"] = 0,
+                ["aws_glue_job_runs_active{load,RUNNING}"] = 2,
+                ["aws_glue_job_runs_active{load,STOPPING}"] = 0,
+                ["aws_glue_job_runs_active{load,WAITING}"] = 1,
+                ["aws_glue_job_oldest_running_start_timestamp_seconds{load}"] = Start.ToUnixTimeSeconds(),
+                ["aws_glue_job_runs_active{never ran,STARTING}"] = 0,
+                ["aws_glue_job_runs_active{never ran,RUNNING}"] = 0,
+                ["aws_glue_job_runs_active{never ran,STOPPING}"] = 0,
+                ["aws_glue_job_runs_active{never ran,WAITING}"] = 0,
+            },
+            written);
+    }
+
+    [Fact]
+    public async Task What_ended_before_the_first_poll_is_known_but_not_counted()
+    {
+        AddJob("load");
+        Add("load", "old", -30, 10);
+        Add("load", "running", -5, 10);
+
+        var first = await rig.PollAsync();
+
+        Assert.Equal((0, 0), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED")));
+        Assert.Equal((0, 0), (rig.Counted(Dpu, "load", "STANDARD"), rig.Counted(Duration, "load")));
+        Assert.Null(rig.Counted(Runs, "load", "TIMEOUT"));
+        var job = Assert.Single(first.Jobs);
+        Assert.Equal(TimeSpan.FromMinutes(10), job.LastRunDuration);
+        Assert.Equal(1, job.Active["RUNNING"]);
+        Assert.Equal(Start.AddMinutes(-5), job.OldestRunningStart);
+
+        await PollAtAsync(6);
+        Assert.Equal((1, 0), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED")));
+        Assert.Equal((1, 600), (rig.Counted(Duration, "load"), rig.Sum(Duration, "load")));
+    }
+
+    [Fact]
+    public async Task Overlapping_polls_count_a_run_once()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        Add("load", "a", 1, 2);
+        Add("load", "b", 2, 3, "FAILED");
+        for (var minute = 1; minute < 30; minute++)
+            await PollAtAsync(minute);
+
+        Assert.Equal((1, 1), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED")));
+    }
+
+    [Fact]
+    public async Task What_ended_while_the_exporter_was_down_is_counted_when_it_is_back()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        for (var i = 0; i < 700; i++)
+            Add("load", $"run{i:000}", 10 + (i * 20), 5, i % 7 == 0 ? "FAILED" : "SUCCEEDED");
+        Add("load", "stopped", 20000, 5, "STOPPED");
+
+        rig.Restart();
+        await PollAtAsync(20030);
+
+        Assert.Equal((600, 100, 1), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED"), rig.Counted(Runs, "load", "STOPPED")));
+        rig.Restart();
+        await PollAtAsync(20031);
+        Assert.Equal((600, 100, 1), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED"), rig.Counted(Runs, "load", "STOPPED")));
+    }
+
+    [Fact]
+    public async Task A_long_run_is_not_lost_behind_many_short_ones()
+    {
+        AddJob("load");
+        Add("load", "long", -60, 60 * 40);
+        await rig.PollAsync();
+        for (var i = 0; i < 300; i++)
+            Add("load", $"short{i}", 1 + (i * 5), 2);
+        for (var minute = 5; minute <= 1600; minute += 145)
+        {
+            rig.Restart();
+            var snapshot = await PollAtAsync(minute);
+            Assert.Equal(Start.AddHours(-1), Assert.Single(snapshot.Jobs).OldestRunningStart);
+        }
+
+        Assert.Equal(300, rig.Counted(Runs, "load", "SUCCEEDED"));
+        var last = await PollAtAsync(60 * 40);
+        Assert.Equal(301, rig.Counted(Runs, "load", "SUCCEEDED"));
+        Assert.Equal(TimeSpan.FromHours(40), Assert.Single(last.Jobs).LastRunDuration);
+    }
+
+    [Fact]
+    public async Task A_poll_without_news_reads_one_small_page_of_each_job()
+    {
+        AddJob("load");
+        for (var i = 0; i < 1000; i++)
+            Add("load", $"run{i}", -10000 + (i * 9), 5);
+        await rig.PollAsync();
+        await PollAtAsync(10);
+        rig.Glue.Requests.Clear();
+
+        await PollAtAsync(11);
+
+        var (target, body) = Assert.Single(rig.Glue.Requests);
+        Assert.Equal("AWSGlue.GetJobRuns", target);
+        Assert.Equal(25, (int)body["MaxResults"]!);
+    }
+
+    [Fact]
+    public async Task A_run_that_Glue_tries_again_is_no_outcome_but_costs_what_it_used()
+    {
+        AddJob("load", maxRetries: 2);
+        await rig.PollAsync();
+        Add("load", "jr", 1, 2, "FAILED");
+        Add("load", "jr_attempt_1", 4, 2, "FAILED", attempt: 1, previous: "jr");
+        Add("load", "jr_attempt_2", 7, 3, attempt: 2, previous: "jr_attempt_1");
+
+        await PollAtAsync(3.5);
+        Assert.Equal((0, 0), (rig.Counted(Runs, "load", "FAILED"), rig.Counted(Dpu, "load", "STANDARD")));
+        await PollAtAsync(5);
+        Assert.Equal((0, 1200), (rig.Counted(Runs, "load", "FAILED"), rig.Counted(Dpu, "load", "STANDARD")));
+        rig.Restart();
+        await PollAtAsync(11);
+
+        Assert.Equal((1, 0), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED")));
+        Assert.Equal((120 + 120 + 180) * 10, rig.Counted(Dpu, "load", "STANDARD"));
+        Assert.Equal((1, 180), (rig.Counted(Duration, "load"), rig.Sum(Duration, "load")));
+    }
+
+    [Fact]
+    public async Task The_last_attempt_counts_at_once()
+    {
+        AddJob("load", maxRetries: 1);
+        await rig.PollAsync();
+        Add("load", "jr", 1, 2, "FAILED");
+        Add("load", "jr_attempt_1", 4, 2, "FAILED", attempt: 1, previous: "jr");
+
+        await PollAtAsync(6);
+
+        Assert.Equal(1, rig.Counted(Runs, "load", "FAILED"));
+    }
+
+    [Theory]
+    [InlineData("FAILED")]
+    [InlineData("TIMEOUT")]
+    public async Task A_failure_that_Glue_should_have_tried_again_and_did_not_counts_after_a_while(string state)
+    {
+        AddJob("load", maxRetries: 1);
+        await rig.PollAsync();
+        Add("load", "jr", 1, 2, state);
+
+        await PollAtAsync(7);
+        Assert.NotEqual(1, rig.Counted(Runs, "load", state));
+        for (var i = 0; i < 100; i++)
+            Add("load", $"later{i}", 8 + i, 0.5);
+        rig.Restart();
+        await PollAtAsync(110);
+
+        Assert.Equal((1, 100), (rig.Counted(Runs, "load", state), rig.Counted(Runs, "load", "SUCCEEDED")));
+    }
+
+    [Fact]
+    public async Task A_run_that_somebody_repeats_much_later_stays_a_failure()
+    {
+        AddJob("load", maxRetries: 1);
+        await rig.PollAsync();
+        Add("load", "jr", 1, 2, "FAILED");
+        Add("load", "by_hand", 60, 2, attempt: 1, previous: "jr");
+
+        await PollAtAsync(70);
+
+        Assert.Equal((1, 1), (rig.Counted(Runs, "load", "SUCCEEDED"), rig.Counted(Runs, "load", "FAILED")));
+    }
+
+    [Theory]
+    [InlineData("STOPPED")]
+    [InlineData("ERROR")]
+    [InlineData("EXPIRED")]
+    [InlineData("SUCCEEDED")]
+    public async Task Only_failures_and_timeouts_are_tried_again(string state)
+    {
+        AddJob("load", maxRetries: 3);
+        await rig.PollAsync();
+        Add("load", "jr", 1, 2, state);
+
+        await PollAtAsync(4);
+
+        Assert.Equal(1, rig.Counted(Runs, "load", state));
+    }
+
+    [Fact]
+    public async Task A_deleted_job_drops_its_series_and_hurts_no_other()
+    {
+        AddJob("gone");
+        AddJob("stays");
+        Add("gone", "a", -10, 30);
+        Assert.Equal(["gone", "stays"], (await rig.PollAsync()).Jobs.Select(job => job.Name));
+        rig.Glue.Jobs.RemoveAll(job => job.Name == "gone");
+        Add("stays", "b", 0.2, 0.1);
+
+        Assert.Equal(["stays"], (await PollAtAsync(1)).Jobs.Select(job => job.Name));
+        Assert.Equal(1, rig.Counted(Runs, "stays", "SUCCEEDED"));
+        rig.Glue.Requests.Clear();
+        Assert.Equal(["stays"], (await PollAtAsync(2)).Jobs.Select(job => job.Name));
+        Assert.Single(rig.Glue.Requests);
+    }
+
+    [Fact]
+    public async Task A_job_created_later_is_counted_from_its_first_run()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        AddJob("new", created: 6);
+        Add("new", "first ever", 6.5, 1, "FAILED");
+
+        rig.Restart();
+        await PollAtAsync(60);
+
+        Assert.Equal((1, 0), (rig.Counted(Runs, "new", "FAILED"), rig.Counted(Runs, "new", "SUCCEEDED")));
+    }
+
+    [Fact]
+    public async Task A_job_selected_later_begins_at_zero()
+    {
+        using var two = new GlueRig(Start, name => name == "load");
+        two.Glue.Jobs.AddRange([("load", Start.AddDays(-9), 0), ("other", Start.AddDays(-9), 0)]);
+        await two.PollAsync();
+        two.Glue.Runs.Add(new("other", "before", Start.AddMinutes(5), Start.AddMinutes(10), "FAILED"));
+        two.Glue.Runs.Add(new("other", "after", Start.AddMinutes(15), Start.AddMinutes(25), "FAILED"));
+
+        two.Time.SetUtcNow(Start.AddMinutes(20));
+        two.Restart(_ => true);
+        await two.PollAsync();
+        Assert.Equal(0, two.Counted(Runs, "other", "FAILED"));
+        two.Time.SetUtcNow(Start.AddMinutes(30));
+        await two.PollAsync();
+
+        Assert.Equal(1, two.Counted(Runs, "other", "FAILED"));
+    }
+
+    [Fact]
+    public async Task A_failed_collection_counts_nothing_and_the_next_one_everything()
+    {
+        AddJob("a");
+        AddJob("b");
+        await rig.PollAsync();
+        Add("a", "1", 1, 1);
+        Add("b", "1", 1, 1);
+        rig.Glue.Interfere = (_, body) => (string?)body["JobName"] == "b" ? FakeGlue.Error(400, "AccessDeniedException") : null;
+
+        var error = await Assert.ThrowsAsync<AwsException>(() => PollAtAsync(3));
+        Assert.Contains("glue:GetJobRuns", error.Message, StringComparison.Ordinal);
+        Assert.Equal((0, 0), (rig.Counted(Runs, "a", "SUCCEEDED"), rig.Counted(Runs, "b", "SUCCEEDED")));
+        rig.Glue.Interfere = (_, _) => null;
+        await PollAtAsync(4);
+
+        Assert.Equal((1, 1), (rig.Counted(Runs, "a", "SUCCEEDED"), rig.Counted(Runs, "b", "SUCCEEDED")));
+    }
+
+    [Fact]
+    public async Task A_state_that_is_edited_afterwards_stays_counted_as_first_seen()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        Add("load", "a", 1, 1, "STOPPED");
+        await PollAtAsync(3);
+        rig.Glue.Runs[0] = rig.Glue.Runs[0] with { State = "SUCCEEDED", Ends = Start.AddMinutes(2.5) };
+        await PollAtAsync(4);
+
+        Assert.Equal((1, 0), (rig.Counted(Runs, "load", "STOPPED"), rig.Counted(Runs, "load", "SUCCEEDED")));
+    }
+
+    [Fact]
+    public async Task A_waiting_run_is_active_but_not_in_progress()
+    {
+        AddJob("load");
+        rig.Glue.Runs.Add(new("load", "a", Start.AddMinutes(-3), Start.AddMinutes(10)) { RunsFrom = Start.AddMinutes(2) });
+
+        var waiting = Assert.Single((await rig.PollAsync()).Jobs);
+        var running = Assert.Single((await PollAtAsync(3)).Jobs);
+
+        Assert.Equal((1, null), (waiting.Active["WAITING"], waiting.OldestRunningStart));
+        Assert.Equal((1, Start.AddMinutes(-3)), (running.Active["RUNNING"], running.OldestRunningStart));
+    }
+
+    [Fact]
+    public async Task DPU_seconds_carry_the_execution_class_of_the_run()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        rig.Glue.Runs.Add(new("load", "a", Start.AddMinutes(1), Start.AddMinutes(2)) { ExecutionClass = "FLEX", DpuSeconds = 123.5 });
+        await PollAtAsync(3);
+
+        Assert.Equal((123.5, 0), (rig.Counted(Dpu, "load", "FLEX"), rig.Counted(Dpu, "load", "STANDARD")));
+    }
+
+    [Theory]
+    [InlineData("""{"JobRuns":[{"JobRunState":"RUNNING"}]}""", "a run has no id or no state")]
+    [InlineData("""{"JobRuns":[{"Id":"a","JobRunState":"hunter2 {}"}]}""", "a run has no id or no state")]
+    [InlineData("""{"JobRuns":[null]}""", "a run has no id or no state")]
+    [InlineData("""{"JobRuns":[],"NextToken":"again"}""", "its pages do not end")]
+    public async Task Nonsense_fails_the_collection_with_a_clear_error(string json, string told)
+    {
+        AddJob("load");
+        rig.Glue.Interfere = (target, _) => target.EndsWith("GetJobRuns", StringComparison.Ordinal) ? FakeGlue.Json(json) : null;
+
+        var error = await Assert.ThrowsAsync<AwsException>(rig.PollAsync);
+
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Runs_without_times_are_counted_when_they_end_and_never_lose_another()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        var ended = false;
+        rig.Glue.Interfere = (target, _) => !target.EndsWith("GetJobRuns", StringComparison.Ordinal) ? null : FakeGlue.Json(
+            $$"""{"JobRuns":[{"Id":"a","JobRunState":"{{(ended ? "SUCCEEDED" : "WAITING")}}"{{(ended ? $",\"CompletedOn\":{Start.AddMinutes(4).ToUnixTimeSeconds()}" : "")}}}]}""");
+        await PollAtAsync(2);
+        ended = true;
+        await PollAtAsync(5);
+
+        Assert.Equal(1, rig.Counted(Runs, "load", "SUCCEEDED"));
+    }
+
+    [Fact]
+    public async Task Arguments_and_error_messages_of_a_run_are_found_nowhere()
+    {
+        AddJob("load");
+        await rig.PollAsync();
+        Add("load", "a", 1, 1, "FAILED");
+        var snapshot = await PollAtAsync(3);
+
+        Assert.DoesNotContain("hunter2", System.Text.Json.JsonSerializer.Serialize(GlueRig.Written(rig.Jobs, snapshot)), StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", snapshot.ToString(), StringComparison.Ordinal);
+        Assert.All(rig.StateFiles(), file => Assert.DoesNotContain("hunter2", file, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_job_list_is_read_every_five_minutes()
+    {
+        AddJob("load");
+        for (var minute = 0; minute < 10; minute++)
+            await PollAtAsync(minute);
+
+        Assert.Equal(2, rig.Glue.Requests.Count(request => request.Target == "AWSGlue.GetJobs"));
+    }
+
+    private void AddJob(string name, int maxRetries = 0, double created = -100000) => rig.Glue.Jobs.Add((name, Start.AddMinutes(created), maxRetries));
+
+    private void Add(string job, string id, double starts, double minutes, string state = "SUCCEEDED", int attempt = 0, string? previous = null) =>
+        rig.Glue.Runs.Add(new(job, id, Start.AddMinutes(starts), Start.AddMinutes(starts + minutes), state) { Attempt = attempt, PreviousRunId = previous });
+
+    private Task<GlueJobsSnapshot> PollAtAsync(double minute)
+    {
+        rig.Time.SetUtcNow(Start.AddMinutes(minute));
+        return rig.PollAsync();
+    }
+}

@@ -1,0 +1,100 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Collectors.Aws;
+using PipelineExporter.Metrics;
+using PipelineExporter.Scraping;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Tests.Collectors.Aws;
+
+/// <summary>A Glue, and an exporter's Glue collectors with a state file, which can be restarted as after a crash.</summary>
+internal sealed class GlueRig : IDisposable
+{
+    private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("glue-jobs-");
+    private readonly Func<string, bool> isSelected;
+    private Ledger ledger = null!;
+    private GlueJobCatalog catalog = null!;
+    private AwsSource source = null!;
+
+    public GlueRig(DateTimeOffset start, Func<string, bool>? isSelected = null)
+    {
+        this.isSelected = isSelected ?? (_ => true);
+        Time = new(start);
+        Glue = new(Time);
+        Start();
+    }
+
+    public FakeTimeProvider Time { get; }
+
+    public FakeGlue Glue { get; }
+
+    public GlueJobs Jobs { get; private set; } = null!;
+
+    public GlueMetrics Metrics { get; private set; } = null!;
+
+    /// <summary>What a new process finds: the state file, and nothing remembered.</summary>
+    public void Restart(Func<string, bool>? nowSelected = null)
+    {
+        Stop();
+        Start(nowSelected);
+    }
+
+    public Task<GlueJobsSnapshot> PollAsync() => Jobs.CollectAsync(CancellationToken.None);
+
+    /// <summary>The counted value of a series, null when there is none; of a histogram its number of observations.</summary>
+    public double? Counted(string metric, params string[] labels)
+    {
+        var family = Jobs.Metrics.Single(candidate => candidate.Name == metric);
+        var (found, value) = ledger.For(source.Identity!.Scope).Counted(family).SingleOrDefault(series => series.Labels.SequenceEqual(labels));
+        return found is null ? null : family.Type == MetricType.Histogram ? value.Take(value.Length / 2).Sum() : value[0];
+    }
+
+    /// <summary>The sum of a histogram's observations.</summary>
+    public double Sum(string metric, params string[] labels)
+    {
+        var family = Jobs.Metrics.Single(candidate => candidate.Name == metric);
+        var value = ledger.For(source.Identity!.Scope).Counted(family).Single(series => series.Labels.SequenceEqual(labels)).Value;
+        return value.Skip(value.Length / 2).Sum();
+    }
+
+    /// <summary>What the state file and its companions hold, as text.</summary>
+    public IEnumerable<string> StateFiles()
+    {
+        foreach (var file in directory.GetFiles("state.db*"))
+        {
+            using var reader = new StreamReader(file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite), System.Text.Encoding.Latin1);
+            yield return reader.ReadToEnd();
+        }
+    }
+
+    public static IReadOnlyDictionary<string, double> Written<T>(Collector<T> collector, T snapshot)
+    {
+        var sink = new MetricSink([], collector.Metrics, 1000);
+        collector.Write(snapshot, sink);
+        return sink.Families.SelectMany(family => family.Samples.Select(sample => ($"{family.Family.Name}{{{string.Join(',', sample.Key)}}}", sample.Value[0])))
+            .ToDictionary(sample => sample.Item1, sample => sample.Item2);
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Glue.Dispose();
+        directory.Delete(recursive: true);
+    }
+
+    private void Start(Func<string, bool>? nowSelected = null)
+    {
+        ledger = new(StateFile.Open(directory.FullName, Time, NullLogger.Instance), new ScrapeLog(), Time, LedgerOptions.Default);
+        source = Glue.Source();
+        catalog = new(source, nowSelected ?? isSelected, Time);
+        Jobs = new(source, catalog, ledger, TimeSpan.FromMinutes(1));
+        Metrics = new(source, catalog, TimeSpan.FromMinutes(1));
+    }
+
+    private void Stop()
+    {
+        catalog.Dispose();
+        ledger.Dispose();
+    }
+}
