@@ -31,9 +31,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends curl \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o "$APP_UID" -g "$APP_UID" /var/lib/pipeline-exporter
-# The program, libe_sqlite3.so beside it, and the runbooks that it serves.
+# The program, with the runbooks in it, and libe_sqlite3.so beside it.
 COPY --from=build-exporter /app/ /app/
-COPY prometheus/runbooks/ /app/runbooks/
 USER $APP_UID
 VOLUME /var/lib/pipeline-exporter
 EXPOSE 9894

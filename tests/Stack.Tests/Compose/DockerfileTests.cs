@@ -35,6 +35,11 @@ public sealed partial class DockerfileTests
         Assert.All(copied, file => Assert.Contains(file.Split('/')[0], allowed));
     }
 
+    [Fact]
+    public void What_the_exporter_is_built_with_from_other_folders_is_copied_too() => Assert.All(
+        Outside.Matches(File.ReadAllText(Repository.File("exporter", "Exporter.csproj"))).Select(match => match.Groups["folder"].Value).Where(folder => folder != "simulator/"),
+        folder => Assert.Contains($"COPY {folder} {folder}\n", Stages["build-exporter"], StringComparison.Ordinal));
+
     /// <summary>The first restore sees these files alone: one that is missing there fails the build of the image only.</summary>
     [Fact]
     public void What_decides_how_a_project_is_restored_is_copied_before_it_is()
@@ -47,6 +52,11 @@ public sealed partial class DockerfileTests
 
     [GeneratedRegex(@"^FROM \S+ AS (?<name>\S+)\n(?<body>.*?)(?=^FROM |\z)", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Stage { get; }
+
+    [GeneratedRegex("""
+        Include="\.\./(?<folder>[^*"]+/)[^/"]*"
+        """, RegexOptions.ExplicitCapture)]
+    private static partial Regex Outside { get; }
 
     [GeneratedRegex(@"^USER .*", RegexOptions.Multiline | RegexOptions.RightToLeft)]
     private static partial Regex LastUser { get; }

@@ -40,7 +40,7 @@ internal static class DeclaredMetrics
         Aws("aws_glue_job_runs_active", "job_name", "state");
         Aws("aws_glue_job_oldest_running_start_timestamp_seconds", "job_name");
         Aws("aws_glue_driver_elapsed_time_average_seconds", "job_name");
-        foreach (var name in (string[])["success", "last_success_timestamp_seconds", "duration_seconds", "series"])
+        foreach (var name in (string[])["success", "last_success_timestamp_seconds", "interval_seconds", "duration_seconds", "series"])
             catalog.Add($"pipeline_exporter_collector_{name}", "collector", "source");
         catalog.Add("pipeline_exporter_source_requests_total", "source", "outcome");
         catalog.Add("pipeline_exporter_build_info", "version");
