@@ -24,6 +24,9 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
 
     public int Seed => seed;
 
+    /// <summary>What the questions so far have cost.</summary>
+    public int PlayedRuns => cache.Played;
+
     public ImmutableArray<DagDefinition> Dags => dags;
 
     public ImmutableArray<GlueJob> GlueJobs => Catalog.GlueJobs;

@@ -9,6 +9,9 @@ internal sealed class RunCache
     Dictionary<(RunKey Key, bool Fails), DagRun> young = [];
     Dictionary<(RunKey Key, bool Fails), DagRun> old = [];
 
+    /// <summary>How many were played rather than remembered.</summary>
+    public int Played { get; private set; }
+
     public DagRun Get((RunKey Key, bool Fails) name, Func<DagRun> play)
     {
         lock (gate)
@@ -16,7 +19,10 @@ internal sealed class RunCache
             if (young.TryGetValue(name, out var run))
                 return run;
             if (!old.TryGetValue(name, out run))
+            {
                 run = play();
+                Played++;
+            }
             if (young.Count == Generation)
                 (young, old) = ([], young);
             young.Add(name, run);
