@@ -1,19 +1,42 @@
+using Amazon.Runtime;
 using PipelineExporter.Collectors.Airflow;
+using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Configuration;
 using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
+using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors;
 
 /// <summary>Every collector, for every source that the configuration names. What is not made here does not run.</summary>
 internal static class CollectorCatalog
 {
-    public static IReadOnlyList<ScheduledCollector> Create(ExporterConfiguration configuration, CollectorContext context) =>
+    /// <param name="awsKeys">Instead of those that the AWS SDK finds.</param>
+    public static IReadOnlyList<ScheduledCollector> Create(
+        ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null) =>
     [
         .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
             .For(new(Endpoint(airflow), airflow.Labels, airflow.PollInterval, airflow.Lookback), context)
             .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit))),
+        .. configuration.Aws.SelectMany(aws => AwsCollectors
+            .For(Collection(aws), context, awsKeys)
+            .Select(collector => Schedule(collector, aws.PollInterval, aws.StaleAfter, aws.SeriesLimit))),
     ];
+
+    private static AwsCollection Collection(AwsSettings aws) => new()
+    {
+        Source = new()
+        {
+            Name = aws.Name,
+            Region = aws.Region,
+            AccountId = aws.AccountId,
+            Role = aws.RoleArn is { } role ? new(role, aws.ExternalId) : null,
+            EndpointUrl = aws.EndpointUrl,
+            Labels = aws.Labels,
+        },
+        Timeout = aws.Timeout,
+        Glue = aws.Glue is { } glue ? new(name => glue.Jobs.Any(pattern => pattern.IsMatch(name)), glue.PollInterval ?? aws.PollInterval) : null,
+    };
 
     private static AirflowEndpoint Endpoint(AirflowSource airflow) =>
         new(airflow.Environment, airflow.Url, Credential(airflow.Auth)) { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };

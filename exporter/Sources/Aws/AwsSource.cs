@@ -12,6 +12,9 @@ internal sealed record AwsSourceOptions
     /// <summary>The region unless the configuration gives a name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>As the metrics' <c>source</c> label has it.</summary>
+    public string FullName => $"aws/{Name}";
+
     public required string Region { get; init; }
 
     /// <summary>Asked of STS when null.</summary>
@@ -91,7 +94,7 @@ internal sealed class AwsSource : IDisposable
     }
 
     /// <summary>As the metrics' <c>source</c> label has it.</summary>
-    public string Name => $"aws/{options.Name}";
+    public string Name => options.FullName;
 
     public string Region => options.Region;
 
