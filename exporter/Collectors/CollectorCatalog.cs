@@ -38,7 +38,7 @@ internal static class CollectorCatalog
         Glue = aws.Glue is { } glue ? new(name => glue.Jobs.Any(pattern => pattern.IsMatch(name)), glue.PollInterval ?? aws.PollInterval) : null,
     };
 
-    private static AirflowEndpoint Endpoint(AirflowSource airflow) =>
+    private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow) =>
         new(airflow.Environment, airflow.Url, Credential(airflow.Auth)) { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
 
     private static AirflowCredential? Credential(AirflowAuth? auth) => auth switch
