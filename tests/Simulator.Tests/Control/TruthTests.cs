@@ -1,0 +1,122 @@
+using System.Net;
+using System.Text.Json;
+
+namespace PipelineExporter.Simulator.Tests.Control;
+
+/// <summary>The truth against what a walk through the API shows of the same interval, with an incident in it.</summary>
+public sealed class TruthTests : IAsyncLifetime
+{
+    const string Interval = "from=2026-11-23T11:45:00Z&to=2026-11-23T12:15:00Z";
+
+    static readonly DateTimeOffset From = new(2026, 11, 23, 11, 45, 0, TimeSpan.Zero), To = new(2026, 11, 23, 12, 15, 0, TimeSpan.Zero);
+
+    readonly SimulatorClient simulator = new();
+
+    public async ValueTask InitializeAsync()
+    {
+        await simulator.InitializeAsync();
+        await simulator.ControlAsync(HttpMethod.Post, "/incidents", """{"name": "dag_failure"}""");
+        simulator.Time.Advance(TimeSpan.FromMinutes(11));
+        await simulator.ControlAsync(HttpMethod.Delete, "/incidents/dag_failure");
+        simulator.Time.Advance(TimeSpan.FromMinutes(30));
+    }
+
+    public ValueTask DisposeAsync() => simulator.DisposeAsync();
+
+    [Theory]
+    [InlineData("2.11", "&airflow=2")]
+    [InlineData("3.3", "")]
+    public async Task Runs_tries_outcomes_and_retries_are_those_of_the_api(string version, string airflow)
+    {
+        var truth = await simulator.ControlAsync(HttpMethod.Get, $"/truth?{Interval}{airflow}");
+
+        var runs = (await WalkAsync(version, "/dags/~/dagRuns?end_date_gte=2026-11-23T11:45:00Z", "dag_runs")).Where(row => Ended(row, "end_date")).ToList();
+        Assert.Equal(
+            Count(runs, row => $"{Text(row, "dag_id")} {Text(row, "run_type")} {Text(row, "state")}"),
+            Counts(truth, "dag_runs", row => $"{Text(row, "dag_id")} {Text(row, "run_type")} {Text(row, "state")}"));
+        Assert.Contains("music_streaming_validation manual failed 1", Counts(truth, "dag_runs", row => $"{Text(row, "dag_id")} {Text(row, "run_type")} {Text(row, "state")}"));
+
+        var rows = await WalkAsync(version, "/dags/~/dagRuns/~/taskInstances?updated_at_gte=2026-11-23T11:45:00Z", "task_instances");
+        List<JsonElement> tries = [];
+        foreach (var row in rows)
+            tries.AddRange(row.GetProperty("try_number").GetInt32() < 2 && Text(row, "state") != "up_for_retry" ? [row] : await TriesAsync(version, row));
+        var ended = tries.Where(row => row.GetProperty("try_number").GetInt32() > 0 && IsFinal(row) && Ended(row, "end_date")).ToList();
+        Assert.Equal(Count(ended, Outcome), Counts(truth, "task_tries", Outcome));
+        Assert.Contains("music_streaming_validation validate_streams failed 2", Counts(truth, "task_tries", Outcome));
+
+        // Rows without dates have ended too; when, only the model knows: their run tells about when.
+        var finished = rows.Where(row => IsFinal(row) && Ended(row, "end_date")).ToList();
+        var dateless = Counts(truth, "task_instances_finished", Outcome).Except(Count(finished, Outcome)).ToList();
+        Assert.All(dateless, outcome => Assert.StartsWith("catalog_hourly_snapshot snapshot_label skipped", outcome, StringComparison.Ordinal));
+        Assert.Empty(Count(finished, Outcome).Except(Counts(truth, "task_instances_finished", Outcome)));
+
+        var retries = tries.Where(row => row.GetProperty("try_number").GetInt32() > 1 && Ended(row, "start_date") &&
+            Text(row, "state") is not ("scheduled" or "queued"));
+        Assert.Equal(Count(retries, row => $"{Text(row, "dag_id")} {Text(row, "task_id")}"), Counts(truth, "task_retries", row => $"{Text(row, "dag_id")} {Text(row, "task_id")}"));
+        Assert.True(truth.GetProperty("task_retries").GetArrayLength() > 0);
+    }
+
+    [Fact]
+    public async Task Glue_runs_are_counted_by_job_and_state()
+    {
+        var truth = await simulator.ControlAsync(HttpMethod.Get, $"/truth?{Interval}");
+        var glue = truth.GetProperty("glue_job_runs").EnumerateArray().ToDictionary(row => $"{Text(row, "job_name")} {Text(row, "state")}", row => row.GetProperty("count").GetInt32());
+        Assert.Equal(2, glue["music_streaming_validation FAILED"]);
+        Assert.InRange(glue["music_streaming_validation SUCCEEDED"], 2, 4);
+        Assert.True(truth.GetProperty("glue_job_runs").EnumerateArray().All(row => row.GetProperty("dpu_seconds").GetDouble() > 0));
+    }
+
+    [Fact]
+    public async Task Two_halves_make_the_whole()
+    {
+        var whole = await simulator.ControlAsync(HttpMethod.Get, $"/truth?{Interval}");
+        var first = await simulator.ControlAsync(HttpMethod.Get, "/truth?from=2026-11-23T11:45:00Z&to=2026-11-23T12:00:07.5Z");
+        var second = await simulator.ControlAsync(HttpMethod.Get, "/truth?from=2026-11-23T12:00:07.5Z&to=2026-11-23T12:15:00Z");
+        foreach (var name in new[] { "task_tries", "task_instances_finished", "task_retries", "dag_runs", "glue_job_runs" })
+            Assert.Equal(Sum(whole, name), Sum(first, name) + Sum(second, name));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("?from=yesterday&to=2026-11-23T12:00:00Z")]
+    [InlineData("?from=2026-11-23T12:00:00Z&to=2027-11-23T12:00:00Z")]
+    public async Task An_interval_that_is_none_or_in_the_future_is_refused(string query) =>
+        await simulator.ControlAsync(HttpMethod.Get, "/truth" + query, status: HttpStatusCode.BadRequest);
+
+    /// <summary>Pages of 100, whatever the order.</summary>
+    async Task<List<JsonElement>> WalkAsync(string version, string query, string name)
+    {
+        List<JsonElement> rows = [];
+        for (var total = 1; rows.Count < total;)
+        {
+            var page = await simulator.GetAsync(version, $"{query}&limit=100&offset={rows.Count}");
+            total = page.GetProperty("total_entries").GetInt32();
+            rows.AddRange(page.GetProperty(name).EnumerateArray());
+        }
+        return rows;
+    }
+
+    async Task<IReadOnlyList<JsonElement>> TriesAsync(string version, JsonElement row)
+    {
+        var index = row.GetProperty("map_index").GetInt32();
+        return await simulator.RowsAsync(version,
+            $"/dags/{Text(row, "dag_id")}/dagRuns/{Uri.EscapeDataString(Text(row, "dag_run_id")!)}/taskInstances/{Text(row, "task_id")}{(index < 0 ? "" : $"/{index}")}/tries",
+            "task_instances");
+    }
+
+    static bool IsFinal(JsonElement row) => Text(row, "state") is "success" or "failed" or "skipped" or "upstream_failed";
+
+    static bool Ended(JsonElement row, string name) => row.GetProperty(name) is { ValueKind: JsonValueKind.String } date && date.GetDateTimeOffset() is var at && at >= From && at < To;
+
+    static string Outcome(JsonElement row) => $"{Text(row, "dag_id")} {Text(row, "task_id")} {Text(row, "state")}";
+
+    static List<string> Count(IEnumerable<JsonElement> rows, Func<JsonElement, string> key) =>
+        [.. rows.CountBy(key).Select(count => $"{count.Key} {count.Value}").Order(StringComparer.Ordinal)];
+
+    static List<string> Counts(JsonElement truth, string name, Func<JsonElement, string> key) =>
+        [.. truth.GetProperty(name).EnumerateArray().Select(row => $"{key(row)} {row.GetProperty("count").GetInt32()}").Order(StringComparer.Ordinal)];
+
+    static int Sum(JsonElement truth, string name) => truth.GetProperty(name).EnumerateArray().Sum(row => row.GetProperty("count").GetInt32());
+
+    static string? Text(JsonElement row, string name) => SimulatorClient.Text(row, name);
+}
