@@ -7,7 +7,7 @@ namespace PipelineExporter.Collectors.Airflow;
 /// <summary>The collectors of an Airflow. A new one is a file of its own and a line here.</summary>
 internal static class AirflowCollectors
 {
-    public static ImmutableArray<ICollector> For(AirflowSettings settings, CollectorContext context)
+    public static ImmutableArray<ICollector> For(AirflowCollection settings, CollectorContext context)
     {
         var source = $"airflow/{settings.Endpoint.Environment}";
         var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome));

@@ -9,15 +9,15 @@ namespace PipelineExporter.Collectors.Airflow;
 /// <param name="Labels">What the configuration adds to the label <c>environment</c>.</param>
 /// <param name="PollInterval">Time from one collection to the next.</param>
 /// <param name="Lookback">How far a new process looks back to fill gauges, whatever was counted before.</param>
-internal sealed record AirflowSettings(
+internal sealed record AirflowCollection(
     AirflowEndpoint Endpoint, ImmutableArray<KeyValuePair<string, string>> Labels, TimeSpan PollInterval, TimeSpan Lookback);
 
 /// <summary>One Airflow, as its collectors share it.</summary>
-internal sealed class AirflowEnvironment(AirflowConnection connection, AirflowSettings settings, CollectorContext context)
+internal sealed class AirflowEnvironment(AirflowConnection connection, AirflowCollection settings, CollectorContext context)
 {
     public AirflowConnection Connection => connection;
 
-    public AirflowSettings Settings => settings;
+    public AirflowCollection Settings => settings;
 
     public CollectorContext Context => context;
 

@@ -79,10 +79,10 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
     /// <summary>At the first poll the earlier tries of a row are history and need not be looked at, unless the next one is still to come.</summary>
     private bool IsHistory(TaskInstance row) => poll.IsFirst && row.State is not ("scheduled" or "queued");
 
-    /// <summary>Tries that must be over and are unknown. A row that was restarted, removed or decided anew hides a try of its own number.</summary>
+    /// <summary>Tries that must be over and are unknown. A row that was cleared, removed or decided anew hides a try of its own number.</summary>
     private IEnumerable<int> UnseenTries(TaskInstance row)
     {
-        var last = row.State is "restarting" or "removed" or "upstream_failed" ? row.TryNumber : row.TryNumber - 1;
+        var last = row.State is null or "restarting" or "removed" or "upstream_failed" ? row.TryNumber : row.TryNumber - 1;
         for (var number = 1; number <= last; number++)
         {
             if (!batch.Contains(Key(row, "try", number)) && !batch.Contains(Key(row, "unseen", number)))
