@@ -1,49 +1,57 @@
+using Amazon.Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+using PipelineExporter.Collectors;
+using PipelineExporter.Configuration;
+using PipelineExporter.Metrics;
+using PipelineExporter.Scraping;
+
 namespace PipelineExporter.Stack.Tests.Grafana;
 
-/// <summary>Every metric that a dashboard may name, with the labels that its source adds.</summary>
+/// <summary>Every metric that the exporter declares, with all its labels: those of its source too.</summary>
 internal static class DeclaredMetrics
 {
+    // Its values do not matter: a collector declares the same metrics for every source.
+    private const string Configuration =
+        """
+        airflow:
+          - environment: production
+            url: http://127.0.0.1
+            auth: { bearer: { token_env: TOKEN } }
+        aws:
+          - region: eu-west-1
+            account_id: "123456789012"
+            glue: {}
+        """;
+
     public static MetricCatalog Catalog { get; } = Build().With(MetricCatalog.OfPrometheusItself());
 
     private static MetricCatalog Build()
     {
         var catalog = new MetricCatalog();
-        void Airflow(string name, params string[] labels) => catalog.Add(name, ["environment", .. labels]);
-        void Aws(string name, params string[] labels) => catalog.Add(name, ["account_id", "region", .. labels]);
-        Airflow("airflow_environment_info", "url", "version");
-        Airflow("airflow_component_healthy", "component");
-        Airflow("airflow_component_heartbeat_timestamp_seconds", "component");
-        Airflow("airflow_pool_slots", "pool", "state");
-        Airflow("airflow_pool_slots_limit", "pool");
-        Airflow("airflow_dag_runs_total", "dag_id", "run_type", "state");
-        foreach (var suffix in (string[])["_sum", "_count", "_bucket"])
-        {
-            Airflow($"airflow_dag_run_duration_seconds{suffix}", "dag_id", "le");
-            Airflow($"airflow_task_duration_seconds{suffix}", "dag_id", "task_id", "le");
-            Aws($"aws_glue_job_run_duration_seconds{suffix}", "job_name", "le");
-        }
-
-        Airflow("airflow_dag_runs", "dag_id", "state");
-        Airflow("airflow_dag_run_oldest_running_start_timestamp_seconds", "dag_id");
-        Airflow("airflow_dag_failed_runs_open", "dag_id");
-        Airflow("airflow_dag_last_failed_run_info", "dag_id", "run_id");
-        Airflow("airflow_dag_paused", "dag_id");
-        Airflow("airflow_task_tries_total", "dag_id", "task_id", "state");
-        Airflow("airflow_task_instances_finished_total", "dag_id", "task_id", "state");
-        Airflow("airflow_task_retries_total", "dag_id", "task_id");
-        Airflow("airflow_task_last_duration_seconds", "dag_id", "task_id");
-        Airflow("airflow_task_instances", "dag_id", "state");
-        Airflow("airflow_task_oldest_running_start_timestamp_seconds", "dag_id", "task_id");
-        Aws("aws_glue_job_runs_total", "job_name", "state");
-        Aws("aws_glue_job_dpu_seconds_total", "job_name", "execution_class");
-        Aws("aws_glue_job_last_run_duration_seconds", "job_name");
-        Aws("aws_glue_job_runs_active", "job_name", "state");
-        Aws("aws_glue_job_oldest_running_start_timestamp_seconds", "job_name");
-        Aws("aws_glue_driver_elapsed_time_average_seconds", "job_name");
-        foreach (var name in (string[])["success", "last_success_timestamp_seconds", "interval_seconds", "duration_seconds", "series"])
-            catalog.Add($"pipeline_exporter_collector_{name}", "collector", "source");
-        catalog.Add("pipeline_exporter_source_requests_total", "source", "outcome");
-        catalog.Add("pipeline_exporter_build_info", "version");
+        // The collectors are asked what they declare, and never run: they need no ledger.
+        var context = new CollectorContext(Ledger: null!, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
+        var configuration = ExporterConfiguration.Parse(Configuration, environment: _ => "any");
+        foreach (var collector in CollectorCatalog.Create(configuration, context, new AnonymousAWSCredentials()).Select(scheduled => scheduled.Collector))
+            Add(catalog, collector.Metrics, [.. collector.Identity!.Labels.Select(label => label.Key)]);
+        Add(catalog, CollectorRunner.Metrics, []);
+        Add(catalog, SelfMetrics.Families, []);
         return catalog;
+    }
+
+    private static void Add(MetricCatalog catalog, IEnumerable<MetricDesc> families, string[] sourceLabels)
+    {
+        foreach (var family in families)
+        {
+            string[] labels = [.. family.Labels, .. sourceLabels];
+            if (family.Type != MetricType.Histogram)
+            {
+                catalog.Add(family.Name, labels);
+                continue;
+            }
+
+            catalog.Add($"{family.Name}_sum", labels);
+            catalog.Add($"{family.Name}_count", labels);
+            catalog.Add($"{family.Name}_bucket", [.. labels, "le"]);
+        }
     }
 }
