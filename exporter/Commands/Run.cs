@@ -69,7 +69,7 @@ internal static partial class Run
             return ExporterHost.Build(
                 new(options.Listen.EndPoint, options.TelemetryPath, options.StoragePath!,
                     new(configuration.State.KeyRetention, configuration.State.ZeroHold)),
-                _ => [],
+                context => CollectorCatalog.Create(configuration, context),
                 TimeProvider.System,
                 logging => logging.AddLines(options.Level, options.Format, TimeProvider.System, Console.Error));
         }

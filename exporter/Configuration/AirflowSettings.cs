@@ -15,7 +15,8 @@ internal sealed class AirflowSettings(Section s)
     private readonly Uri? externalUrl = s.Maybe("external_url", Values.Url, "`url`",
         "The same as a browser reaches it: label `url` of `airflow_environment_info`, which links begin with.");
 
-    public AirflowAuth Auth { get; } = s.RequiredChild("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
+    /// <summary>Null: requests carry no credentials.</summary>
+    public AirflowAuth? Auth { get; } = s.Child("auth", AirflowAuth.Read, "Credentials, exactly one kind.");
 
     public bool AllowInsecureAuth { get; } = s.Optional("allow_insecure_auth", Values.Boolean, "false",
         "Send credentials over plain http to another host than this one. They can be read on the way.");
@@ -55,7 +56,7 @@ internal sealed class AirflowSettings(Section s)
                 s.Error("url", "expected the address of the web server: leave out what begins with /api/");
             }
 
-            if (!source.AllowInsecureAuth && url.Scheme == Uri.UriSchemeHttp && !Values.IsLoopback(url))
+            if (source is { Auth: not null, AllowInsecureAuth: false } && url.Scheme == Uri.UriSchemeHttp && !Values.IsLoopback(url))
             {
                 s.Error("url", "credentials would cross the network in the clear: use https, or set allow_insecure_auth: true");
             }

@@ -150,24 +150,12 @@ internal sealed class Section
 
     /// <summary>A nested mapping; null when it is not given.</summary>
     public T? Child<T>(string key, Func<Section, T?> read, string meaning)
-        where T : class => Child(key, read, "none", meaning);
-
-    private T? Child<T>(string key, Func<Section, T?> read, string absent, string meaning)
         where T : class
     {
-        Note(key, "section", absent, meaning);
+        Note(key, "section", "none", meaning);
         return Describing ? Describe(Under(key), read)
             : entries.TryGetValue(key, out var entry) ? Read(entry.Value, Under(key), read)
             : null;
-    }
-
-    public T RequiredChild<T>(string key, Func<Section, T?> read, string meaning)
-        where T : class
-    {
-        if (!entries.ContainsKey(key) && !Describing)
-            Error(key, "is required");
-
-        return Child(key, read, "required", meaning)!;
     }
 
     /// <summary>A nested mapping whose keys all have defaults.</summary>

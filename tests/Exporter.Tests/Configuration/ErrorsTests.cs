@@ -106,7 +106,6 @@ public sealed class ErrorsTests
     [InlineData("", "1: names no source: add airflow, aws, or both")]
     [InlineData("# nothing\n---\n", "3: names no source: add airflow, aws, or both")]
     [InlineData("airflow: []\naws:\n", "1: names no source: add airflow, aws, or both")]
-    [InlineData("airflow:\n- environment: production\n  url: https://a\n", "2: airflow[0].auth: is required")]
     [InlineData("- airflow\n", "1: expected a mapping of keys, found a list")]
     [InlineData("hello", "1: expected a mapping of keys, found a single value")]
     [InlineData("aws:\n- region: eu-west-1\n", "2: aws[0]: has nothing to collect: add glue")]
