@@ -69,7 +69,7 @@ internal static partial class Run
             return ExporterHost.Build(
                 new(options.Listen.EndPoint, options.TelemetryPath, options.StoragePath!,
                     new(configuration.State.KeyRetention, configuration.State.ZeroHold)),
-                context => CollectorCatalog.Create(configuration, context),
+                context => CollectorCatalog.Create(configuration, context, options.AwsKeys),
                 TimeProvider.System,
                 logging => logging.AddLines(options.Level, options.Format, TimeProvider.System, Console.Error));
         }
