@@ -81,12 +81,32 @@ internal sealed class Ordering<TRow>(IReadOnlyList<SortKey<TRow>> keys) : ICompa
 
     public int Count => keys.Count;
 
-    /// <summary>Sorts by keys worked out once a row.</summary>
-    public List<TRow> Sort(IEnumerable<TRow> rows)
+    public List<TRow> Sort(IEnumerable<TRow> rows) => First(rows, int.MaxValue).Rows;
+
+    /// <summary>
+    /// The first rows in this order (<paramref name="fromEnd"/>: the last ones), and how many rows there were. Holds few
+    /// more than it returns, however many there are.
+    /// </summary>
+    public (List<TRow> Rows, int Total) First(IEnumerable<TRow> rows, int count, bool fromEnd = false)
     {
-        var positioned = rows.Select(row => (Row: row, Position: Position(row))).ToList();
-        positioned.Sort((x, y) => Compare(x.Position, y.Position));
-        return [.. positioned.Select(item => item.Row)];
+        List<(TRow Row, IReadOnlyList<SortValue> Position)> held = [];
+        var total = 0;
+        foreach (var row in rows)
+        {
+            total++;
+            held.Add((row, Position(row)));
+            if (held.Count >= 4096 && held.Count / 2 >= count)
+                Cut();
+        }
+        Cut();
+        return ([.. held.Select(item => item.Row)], total);
+
+        void Cut()
+        {
+            held.Sort((x, y) => Compare(x.Position, y.Position));
+            if (held.Count > count)
+                held.RemoveRange(fromEnd ? 0 : count, held.Count - count);
+        }
     }
 
     int Compare(IReadOnlyList<SortValue> x, IReadOnlyList<SortValue> y)

@@ -15,9 +15,9 @@ internal sealed class RunListing(PipelineModel model, AirflowData data)
     {
         var spans = data.Spans(filter).ToList();
         var counted = filter.HasOnlyLowerBounds && order.TimeDirection is { } direction ? Counted(spans, filter, direction, offset + limit) : [];
-        var rows = order.Sort(spans.SelectMany(span => Played(span, counted.GetValueOrDefault(span.Dag))).Where(row => filter.Holds(row, data.Edition)));
-        var total = rows.Count + counted.Where(entry => Includes(filter, entry.Key)).Sum(entry => model.CountMoments(entry.Key, entry.Value.From, entry.Value.To));
-        return new RunPage([.. rows.Skip(offset).Take(limit)], total);
+        var (rows, played) = order.First(spans.SelectMany(span => Played(span, counted.GetValueOrDefault(span.Dag))).Where(row => filter.Holds(row, data.Edition)), offset + limit);
+        var total = played + counted.Where(entry => Includes(filter, entry.Key)).Sum(entry => model.CountMoments(entry.Key, entry.Value.From, entry.Value.To));
+        return new RunPage([.. rows.Skip(offset)], total);
     }
 
     /// <summary>The span of each DAG, from and to exclusive of its end, whose runs need not be played.</summary>

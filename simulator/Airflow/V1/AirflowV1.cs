@@ -18,6 +18,16 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
 
     static readonly string[] Ranges = ["execution_date", "start_date", "end_date", "updated_at"];
 
+    /// <summary>
+    /// Without ORDER BY, rows come as they lie in the table: each change moves a row to the end, under the feet of whoever
+    /// pages by offset.
+    /// </summary>
+    static readonly Ordering<TaskRow> AsTheyLie = new(
+    [
+        new("updated_at", Descending: false, row => SortValue.Of(row.UpdatedAt)),
+        new("id", Descending: false, row => SortValue.Of(row.Id.Number)),
+    ]);
+
     static readonly string[] RunOrder =
         ["id", "state", "dag_id", "execution_date", "dag_run_id", "start_date", "end_date", "updated_at", "external_trigger", "conf"];
 
@@ -191,9 +201,8 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         };
         var (offset, limit) = (query.Offset(), query.TaskInstanceLimit());
 
-        // Without ORDER BY, rows come as they lie in the table: each change moves a row to the end, under the feet of
-        // whoever pages by offset.
-        Collection(json, "task_instances", Rows(call, filter).OrderBy(row => row.UpdatedAt).ToList(), offset, limit, V1Rows.Task);
+        var (rows, total) = AsTheyLie.First(Rows(call, filter), offset + limit);
+        Collection(json, "task_instances", rows.Skip(offset), total, V1Rows.Task);
     }
 
     static IEnumerable<TaskRow> Rows(Call call, TaskFilter filter)

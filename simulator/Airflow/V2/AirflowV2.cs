@@ -244,8 +244,8 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     {
         if (query.Cursor is { } cursor)
             return V2Page<TaskRow>.ByCursor(data.TaskInstances(filter), order, cursor, query.Limit);
-        var rows = order.Sort(data.TaskInstances(filter));
-        return V2Page<TaskRow>.ByOffset([.. rows.Skip(query.Offset).Take(query.Limit)], rows.Count);
+        var (rows, total) = order.First(data.TaskInstances(filter), query.Offset + query.Limit);
+        return V2Page<TaskRow>.ByOffset([.. rows.Skip(query.Offset)], total);
     }
 
     /// <summary>Null for ~.</summary>

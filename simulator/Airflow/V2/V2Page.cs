@@ -21,28 +21,26 @@ internal sealed record V2Page<TRow>(IReadOnlyList<TRow> Rows, int Total, int? To
     /// <exception cref="AirflowRefusal">The cursor was never given, or for another order.</exception>
     public static V2Page<TRow> ByCursor(IEnumerable<TRow> found, Ordering<TRow> order, string cursor, int limit)
     {
+        var backwards = cursor is [Backwards, ..];
         var position = cursor.Length > 0 ? Decode(cursor.TrimStart(Backwards), order) : null;
-        var rows = order.Sort(found);
-        var (from, to) = (0, Math.Min(limit, rows.Count));
-        if (position is not null && cursor[0] == Backwards)
-        {
-            to = FirstAt(rows, row => order.Compare(row, position) >= 0);
-            from = Math.Max(0, to - limit);
-        }
-        else if (position is not null)
-        {
-            from = FirstAt(rows, row => order.Compare(row, position) > 0);
-            to = Math.Min(rows.Count, from + limit);
-        }
+        var passed = 0;
+        var (rows, left) = order.First(found.Where(IsAhead), limit, fromEnd: backwards);
+        var (before, after) = backwards ? (left - rows.Count, passed) : (passed, left - rows.Count);
         return new V2Page<TRow>(
-            rows[from..to],
-            Math.Min(rows.Count, CountLimit),
+            rows,
+            Math.Min(passed + left, CountLimit),
             CountLimit,
-            Next: to < rows.Count && to > from ? Encode(rows[to - 1], order) : null,
-            Previous: from > 0 && to > from ? Backwards + Encode(rows[from], order) : null);
-    }
+            Next: rows is [.., var last] && after > 0 ? Encode(last, order) : null,
+            Previous: rows is [var first, ..] && before > 0 ? Backwards + Encode(first, order) : null);
 
-    static int FirstAt(List<TRow> rows, Predicate<TRow> predicate) => rows.FindIndex(predicate) is var index and >= 0 ? index : rows.Count;
+        bool IsAhead(TRow row)
+        {
+            if (position is null || (backwards ? order.Compare(row, position) < 0 : order.Compare(row, position) > 0))
+                return true;
+            passed++;
+            return false;
+        }
+    }
 
     static string Encode(TRow row, Ordering<TRow> order) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(
         string.Join(Separator, order.Position(row).Select(value => value.Encode()).Prepend(order.Shape))));
