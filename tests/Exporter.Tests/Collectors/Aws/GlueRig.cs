@@ -47,15 +47,14 @@ internal sealed class GlueRig : IDisposable
     {
         var family = Jobs.Metrics.Single(candidate => candidate.Name == metric);
         var (found, value) = ledger.For(source.Identity!.Scope).Counted(family).SingleOrDefault(series => series.Labels.SequenceEqual(labels));
-        return found is null ? null : family.Type == MetricType.Histogram ? value.Take(value.Length / 2).Sum() : value[0];
+        return found is null ? null : family.Type == MetricType.Histogram ? value[..^1].Sum() : value[0];
     }
 
     /// <summary>The sum of a histogram's observations.</summary>
     public double Sum(string metric, params string[] labels)
     {
         var family = Jobs.Metrics.Single(candidate => candidate.Name == metric);
-        var value = ledger.For(source.Identity!.Scope).Counted(family).Single(series => series.Labels.SequenceEqual(labels)).Value;
-        return value.Skip(value.Length / 2).Sum();
+        return ledger.For(source.Identity!.Scope).Counted(family).Single(series => series.Labels.SequenceEqual(labels)).Value[^1];
     }
 
     /// <summary>What the state file and its companions hold, as text.</summary>
