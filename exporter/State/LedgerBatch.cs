@@ -68,6 +68,8 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 
     private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)
     {
+        if (metric.Type == MetricType.Gauge)
+            throw new MetricException(metric.Name, "is a gauge, which is not kept by the ledger");
         metric.CheckLabelValues(labelValues);
         ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Additions, metric, out _);
         family ??= new(LabelValues.Comparer);

@@ -11,11 +11,11 @@ internal sealed partial class StateFile : IDisposable
 {
     private const int SchemaVersion = 1;
 
-    // SQLite's primary result codes.
+    // SQLite's result codes CORRUPT, FULL, NOTADB and CONSTRAINT_PRIMARYKEY.
     private const int DamagedCode = 11;
     private const int FullCode = 13;
-    private const int ConstraintCode = 19;
     private const int NotADatabaseCode = 26;
+    private const int PrimaryKeyCode = 1555;
 
     private const string Schema = """
         CREATE TABLE IF NOT EXISTS event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
@@ -281,11 +281,11 @@ internal sealed partial class StateFile : IDisposable
         }
     }
 
-    private static string Advice(SqliteException e) => e.SqliteErrorCode switch
+    private static string Advice(SqliteException e) => e switch
     {
-        DamagedCode or NotADatabaseCode => "; restart the exporter, which sets a damaged file aside",
-        ConstraintCode => "; an event was counted by two collections at once, and this one counts again",
-        FullCode => "; free some space: nothing is counted until then, and nothing is lost",
+        { SqliteErrorCode: DamagedCode or NotADatabaseCode } => "; restart the exporter, which sets a damaged file aside",
+        { SqliteErrorCode: FullCode } => "; free some space: nothing is counted until then, and nothing is lost",
+        { SqliteExtendedErrorCode: PrimaryKeyCode } => "; two collections counted one event, so this one counts again",
         _ => "",
     };
 
