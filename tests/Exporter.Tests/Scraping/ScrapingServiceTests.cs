@@ -64,7 +64,7 @@ public sealed class ScrapingServiceTests : IDisposable
         using var service = Service();
         await service.StartAsync(TestContext.Current.CancellationToken);
         await WaitUntil(() => Page().Contains($"pipeline_exporter_build_info{{version=\"{SelfMetrics.Version}\"}} 1\n", StringComparison.Ordinal));
-        Assert.Contains("process_resident_memory_bytes ", Page());
+        Assert.Contains("process_working_set_bytes ", Page());
         await File.WriteAllTextAsync(folder.File("metrics"), Page(), TestContext.Current.CancellationToken);
         await Command.SucceedAsync("/bin/sh", "-c", "promtool check metrics < \"$1\"", "sh", folder.File("metrics"));
         await service.StopAsync(TestContext.Current.CancellationToken);

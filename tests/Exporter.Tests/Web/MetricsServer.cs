@@ -14,9 +14,9 @@ namespace PipelineExporter.Tests.Web;
 /// <summary>/metrics behind the real HTTP server.</summary>
 internal sealed class MetricsServer : IAsyncDisposable
 {
-    private readonly WebApplication app;
+    private readonly WebApplication server;
 
-    private MetricsServer(WebApplication app) => this.app = app;
+    private MetricsServer(WebApplication server) => this.server = server;
 
     public Uri Url { get; private set; } = null!;
 
@@ -44,7 +44,7 @@ internal sealed class MetricsServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await app.StopAsync(CancellationToken.None);
-        await app.DisposeAsync();
+        await server.StopAsync(CancellationToken.None);
+        await server.DisposeAsync();
     }
 }

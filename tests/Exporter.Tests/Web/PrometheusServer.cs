@@ -7,13 +7,13 @@ namespace PipelineExporter.Tests.Web;
 /// <summary>A real Prometheus that scrapes every second.</summary>
 internal sealed class PrometheusServer : IAsyncDisposable
 {
-    private readonly TemporaryDirectory folder;
-    private readonly RunningProcess process;
+    private readonly TemporaryDirectory files;
+    private readonly RunningProcess program;
     private readonly HttpClient http;
 
-    private PrometheusServer(TemporaryDirectory folder, RunningProcess process, Uri url)
+    private PrometheusServer(TemporaryDirectory files, RunningProcess program, Uri url)
     {
-        (this.folder, this.process) = (folder, process);
+        (this.files, this.program) = (files, program);
         http = new() { BaseAddress = url };
     }
 
@@ -75,7 +75,7 @@ internal sealed class PrometheusServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         http.Dispose();
-        await process.DisposeAsync();
-        folder.Dispose();
+        await program.DisposeAsync();
+        files.Dispose();
     }
 }
