@@ -35,10 +35,12 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
             var found = tries
                 .Where(t => t.TryNumber == number && Outcome(t) is not null)
                 .MinBy(t => t.State == "upstream_failed");
-            if (found is null)
-                batch.TryRecord(Key(row, "unseen", number), poll.Now);
-            else
+            if (found is not null)
                 CountTry(found, isFinal: Outcome(found) != "failed" || found.TryNumber > found.MaxTries);
+
+            // One that never ran, or is too old to be counted, need not be asked for again.
+            if (!batch.Contains(Key(row, "try", number)))
+                batch.TryRecord(Key(row, "unseen", number), poll.Now);
         }
     }
 

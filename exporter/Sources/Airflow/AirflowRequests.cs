@@ -28,9 +28,9 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
             using var response = await call(both.Token);
             if (response is { IsSuccessStatusCode: true, Content: { } content })
                 return new Answer<T>(content, response.Headers?.Date ?? time.GetUtcNow());
-            if (response.IsReceived)
+            if (response is { IsReceived: true, IsSuccessStatusCode: false })
                 throw Refused(what, response);
-            throw Explain(what, response.Error?.GetBaseException(), timeout, ct) ?? Fail(what, "no answer");
+            throw Explain(what, response.Error, timeout, ct) ?? Unreadable(what, response.StatusCode, "has no body that can be read");
         }
         catch (Exception e) when (e is not AirflowException)
         {
@@ -43,15 +43,14 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
     private AirflowException? Explain(string what, Exception? e, CancellationTokenSource timeout, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
+        if (timeout.IsCancellationRequested)
+            return Fail(what, $"no answer within {endpoint.Timeout.TotalSeconds:0} s");
         return e switch
         {
-            OperationCanceledException when timeout.IsCancellationRequested =>
-                Fail(what, $"no answer within {endpoint.Timeout.TotalSeconds:0} s"),
             AirflowException known => known,
-            JsonException json => Unreadable(what, null, json),
-            ApiException { InnerException: JsonException json } api => Unreadable(what, api.StatusCode, json),
+            JsonException json => Unreadable(what, HttpStatusCode.OK, $"is not what Airflow sends (at {json.Path ?? "$"}, line {json.LineNumber + 1})"),
             ApiExceptionBase { InnerException: { } inner } => Explain(what, inner, timeout, ct),
-            HttpRequestException http => new AirflowException(endpoint.Environment, what, null, Unreachable(http), null),
+            HttpRequestException http => Fail(what, Unreachable(http)),
             IOException => Fail(what, "the connection broke while the answer came"),
             _ => null,
         };
@@ -64,25 +63,16 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         HttpRequestError.ConnectionError => $"cannot connect ({Innermost(e)})",
         HttpRequestError.SecureConnectionError => $"no TLS connection ({Innermost(e)})",
         HttpRequestError.ResponseEnded => "the connection was closed before the answer was whole",
-        var error => $"the request failed ({error})",
+        _ => $"the connection failed ({Innermost(e)})",
     };
 
     private static string Innermost(Exception e) => Short(e.GetBaseException().Message);
 
-    private AirflowException Unreadable(string what, HttpStatusCode? status, JsonException e) =>
-        new(endpoint.Environment, what, status, $"the answer is not what Airflow sends (at {e.Path ?? "$"}, line {e.LineNumber + 1})",
-            "Is the url right, and does no proxy or log-in page answer in Airflow's place?");
+    private AirflowException Unreadable(string what, HttpStatusCode? status, string problem) =>
+        new(endpoint.Environment, what, status, $"the answer {problem}", "Is the url right, and does no proxy or log-in page answer in Airflow's place?");
 
     private AirflowException Refused<T>(string what, IApiResponse<T> response)
     {
-        if (response.IsSuccessStatusCode)
-        {
-            return response.Error?.InnerException is JsonException json
-                ? Unreadable(what, response.StatusCode, json)
-                : new AirflowException(
-                    endpoint.Environment, what, response.StatusCode, "the answer has no body that can be read",
-                    "Is the url right, and does no proxy or log-in page answer in Airflow's place?");
-        }
         var status = response.StatusCode!.Value;
         var words = Words((response.Error as ApiException)?.Content);
         var reason = $"answered {(int)status}{(words is null ? "" : $" ({words})")}";
