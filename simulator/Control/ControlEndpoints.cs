@@ -38,6 +38,11 @@ internal static class ControlEndpoints
         {
             if (await ReadAsync(context, ControlJson.Default.Fault) is not { } fault)
                 return;
+            if (fault.Problem is { } problem)
+            {
+                await RefuseAsync(context, StatusCodes.Status400BadRequest, problem);
+                return;
+            }
             faults.Add(fault);
             await WriteAsync(context, new FaultList([.. faults.All]), ControlJson.Default.FaultList);
         });

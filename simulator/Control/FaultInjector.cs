@@ -53,6 +53,19 @@ internal sealed record Fault
     public int? Count { get; init; }
 
     public DateTimeOffset? Until { get; init; }
+
+    static readonly string[] Sources = ["airflow", "glue", "cloudwatch", "sts", "*"];
+
+    /// <summary>What is wrong with it; null when it can strike.</summary>
+    public string? Problem => this switch
+    {
+        _ when !Sources.Contains(Source) => $"unknown source '{Source}', known are: {string.Join(", ", Sources)}",
+        { Probability: not (> 0 and <= 1) } => "probability is above 0 and at most 1",
+        { Latency: not (>= 0 and <= 3600) } => "latency is in seconds, 0 to 3600",
+        { Status: not (null or (>= 400 and <= 599)) } => "status is 400 to 599",
+        { Count: < 1 } => "count is at least 1",
+        _ => null,
+    };
 }
 
 /// <summary>Decides which requests are struck by a fault, and strikes them.</summary>
@@ -86,7 +99,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     }
 
     /// <summary>Whether a standing condition is on; asking does not use it up.</summary>
-    public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && fault.Source == source);
+    public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
 
     /// <summary>
     /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.

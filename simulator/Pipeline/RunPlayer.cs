@@ -6,7 +6,7 @@ namespace PipelineExporter.Simulator.Pipeline;
 /// <summary>Plays one run from its creation to its end. All chance comes from the run's own dice.</summary>
 internal sealed class RunPlayer
 {
-    /// <summary>A run of an incident hurries: it has to be over within 20 s.</summary>
+    /// <summary>A run of an incident hurries, in seconds a task, and retries nothing: it has to be over within 20 s.</summary>
     const double BriskTask = 1.2, BriskGlueFailure = 4, BriskGlueSuccess = 7;
 
     readonly DagRun run;
@@ -154,7 +154,7 @@ internal sealed class RunPlayer
 
         var fails = task.Id == failingTask;
         var end = Plus(play.Now, Work(task, fails));
-        var retried = !fails && play.Try <= task.Retries && dice.Chance(task.RetryChance);
+        var retried = !fails && !brisk && play.Try <= task.Retries && dice.Chance(task.RetryChance);
         if (task.GlueJob is { } job)
             play.GlueRuns.Add(PlayGlue(job, play.Now, end, fails));
         play.Finish(retried ? TaskState.UpForRetry : fails ? TaskState.Failed : TaskState.Success, end);

@@ -51,6 +51,23 @@ public sealed class RunListingTests
         Assert.InRange(model.PlayedRuns, 1, 12_000);
     }
 
+    [Fact]
+    public void Live_work_and_what_changed_lately_play_only_the_runs_of_that_time()
+    {
+        TaskState[] live = [TaskState.Scheduled, TaskState.Queued, TaskState.Running, TaskState.UpForRetry, TaskState.UpForReschedule, TaskState.Deferred];
+        var now = Data(withIncident: false, out var model);
+        Assert.NotEmpty(now.TaskInstances(new TaskFilter { States = live.ToHashSet() }));
+        Assert.NotEmpty(now.Runs(new RunFilter { States = new HashSet<RunState> { RunState.Queued, RunState.Running } }));
+        Assert.Empty(now.Runs(new RunFilter { States = new HashSet<RunState> { RunState.Failed } }));
+        Assert.InRange(model.PlayedRuns, 1, 60);
+
+        var lately = new TimeRange(Gte: Now.AddMinutes(-2));
+        now = Data(withIncident: false, out model);
+        Assert.NotEmpty(now.TaskInstances(new TaskFilter { UpdatedAt = lately }));
+        Assert.NotEmpty(now.Runs(new RunFilter { EndDate = lately }));
+        Assert.InRange(model.PlayedRuns, 1, 80);
+    }
+
     static IEnumerable<RunFilter> Filters()
     {
         var since = new TimeRange(Gte: Now.AddHours(-8));

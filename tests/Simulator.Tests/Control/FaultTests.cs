@@ -119,6 +119,11 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData("""{"kind": "error"}""")]
     [InlineData("""{"source": "airflow", "kind": "flood"}""")]
     [InlineData("""{"source": "airflow", "kind": "error", "colour": 1}""")]
+    [InlineData("""{"source": "airflw", "kind": "error"}""")]
+    [InlineData("""{"source": "airflow", "kind": "error", "status": 200}""")]
+    [InlineData("""{"source": "airflow", "kind": "error", "probability": 2}""")]
+    [InlineData("""{"source": "airflow", "kind": "error", "count": 0}""")]
+    [InlineData("""{"source": "airflow", "kind": "latency", "latency": -1}""")]
     [InlineData("null")]
     public async Task What_is_no_fault_is_refused(string body) =>
         await simulator.ControlAsync(HttpMethod.Post, "/faults", body, HttpStatusCode.BadRequest);

@@ -190,6 +190,34 @@ public sealed class PipelineModelTests
     }
 
     [Fact]
+    public void Whatever_the_seed_an_incident_has_failed_a_run_after_twenty_seconds_and_repaired_it_twenty_after_its_end()
+    {
+        incidents.Start(IncidentKind.DagFailure);
+        time.Advance(TimeSpan.FromSeconds(3));
+        incidents.End(IncidentKind.DagFailure);
+        for (var seed = 0; seed < 300; seed++)
+        {
+            var pipeline = new PipelineModel(seed, incidents);
+            var runs = pipeline.SetOff(pipeline.FindDag(Catalog.Validation)!, Now, Now.AddSeconds(3), Now.AddSeconds(23)).Where(run => run.Key.Cause != RunCause.Schedule).ToList();
+            Assert.Equal([RunState.Failed, RunState.Success], runs.Select(run => run.StateAt(run.RunAfter.AddSeconds(20))));
+        }
+    }
+
+    [Fact]
+    public void Glue_runs_come_newest_first_each_once_and_reading_few_plays_few()
+    {
+        var all = model.GlueJobRuns(Catalog.DynamoDbLoad, Now.AddDays(-2), Now).ToList();
+        Assert.Equal(all.OrderByDescending(run => run.StartedOn), all);
+        Assert.Equal(all.Count, all.DistinctBy(run => run.Id).Count());
+        Assert.InRange(all.Count, 287, 289);
+
+        var fresh = new PipelineModel(1, incidents);
+        Assert.Equal(all.Take(10), fresh.GlueJobRuns(Catalog.DynamoDbLoad, Now.AddDays(-89), Now).Take(10));
+        Assert.InRange(fresh.PlayedRuns, 1, 150);
+        Assert.InRange(fresh.GlueJobRuns(Catalog.DynamoDbLoad, Now.AddDays(-89), Now).Count(), 89 * 143, 89 * 145);
+    }
+
+    [Fact]
     public void The_elapsed_time_of_a_glue_run_is_a_delta_every_thirty_seconds()
     {
         var run = model.GlueJobRuns(Catalog.KpiComputation, Now.AddHours(-1), Now.AddMinutes(-10)).First();
