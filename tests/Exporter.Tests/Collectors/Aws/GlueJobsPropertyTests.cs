@@ -27,7 +27,7 @@ public sealed class GlueJobsPropertyTests
     [Fact]
     public async Task Nothing_is_counted_twice_and_nothing_is_lost() => await Gen
         .Select(Chain.Array[0, 40], Looking.Array[1, 25], Gen.Int[1, 12])
-        .SampleAsync(async plan => await RunAsync(plan.Item1, plan.Item2, plan.Item3), iter: 60, threads: 1);
+        .SampleAsync(async plan => await RunAsync(plan.Item1, plan.Item2, plan.Item3), iter: 150, threads: 1);
 
     private static async Task RunAsync(
         (int Job, int Starts, int Lasts, int State, int RetryAfter, int Retries)[] chains, (int Wait, Look Look, int FailAt)[] looks, int pageSize)

@@ -359,14 +359,28 @@ public sealed class GlueJobsTests : IDisposable
     [Fact]
     public async Task Arguments_and_error_messages_of_a_run_are_found_nowhere()
     {
+        var log = new LogLines();
         AddJob("load");
-        await rig.PollAsync();
-        Add("load", "a", 1, 1, "FAILED");
-        var snapshot = await PollAtAsync(3);
+        Add("load", "a", -2, 1, "FAILED");
+        var published = await rig.PublishAsync(log);
+        Assert.Contains("aws_glue_job_last_run_duration_seconds{account_id=\"123456789012\",region=\"eu-west-1\",job_name=\"load\"} 60", published, StringComparison.Ordinal);
+        Assert.Empty(log.All);
 
-        Assert.DoesNotContain("hunter2", System.Text.Json.JsonSerializer.Serialize(GlueRig.Written(rig.Jobs, snapshot)), StringComparison.Ordinal);
-        Assert.DoesNotContain("hunter2", snapshot.ToString(), StringComparison.Ordinal);
-        Assert.All(rig.StateFiles(), file => Assert.DoesNotContain("hunter2", file, StringComparison.Ordinal));
+        // The same, as broken JSON and as an error.
+        rig.Glue.Interfere = (target, body) => target.EndsWith("GetJobRuns", StringComparison.Ordinal)
+            ? FakeGlue.Json("""{"JobRuns":[{"Id":"a","JobRunState":"RUNNING","Arguments":{"--password":"hunter2"},"StartedOn":"hunter2"}]}""")
+            : null;
+        published += await rig.PublishAsync(log);
+        rig.Glue.Interfere = (_, _) => FakeGlue.Error(400, "AccessDeniedException");
+        published += await rig.PublishAsync(log);
+
+        Assert.NotEmpty(log.All);
+        Assert.All([published, .. log.All, .. rig.StateFiles()], text =>
+        {
+            Assert.DoesNotContain("hunter2", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("the-session-token", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("wJalr", text, StringComparison.Ordinal);
+        });
     }
 
     [Fact]

@@ -11,7 +11,11 @@ namespace PipelineExporter.Tests.Collectors.Aws;
 /// <summary>A Glue, and an exporter's Glue collectors with a state file, which can be restarted as after a crash.</summary>
 internal sealed class GlueRig : IDisposable
 {
-    private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("glue-jobs-");
+    // In memory where there is such a directory: commits wait for the disk.
+    private readonly DirectoryInfo directory = Directory.Exists("/dev/shm")
+        ? Directory.CreateDirectory($"/dev/shm/glue-jobs-{Guid.NewGuid():N}")
+        : Directory.CreateTempSubdirectory("glue-jobs-");
+
     private readonly Func<string, bool> isSelected;
     private Ledger ledger = null!;
     private GlueJobCatalog catalog = null!;
@@ -41,6 +45,15 @@ internal sealed class GlueRig : IDisposable
     }
 
     public Task<GlueJobsSnapshot> PollAsync() => Jobs.CollectAsync(CancellationToken.None);
+
+    /// <summary>Runs both collectors once as the exporter does; gives what is published then.</summary>
+    public async Task<string> PublishAsync(LogLines log)
+    {
+        var store = new SnapshotStore();
+        foreach (var collector in (ICollector[])[Jobs, Metrics])
+            await new CollectorRunner(collector, ledger, store, RunnerOptions.For(collector.Interval), Time, log).RunOnceAsync(CancellationToken.None);
+        return string.Concat(store.Page.Plain.Select(System.Text.Encoding.UTF8.GetString));
+    }
 
     /// <summary>The counted value of a series, null when there is none; of a histogram its number of observations.</summary>
     public double? Counted(string metric, params string[] labels)
