@@ -68,7 +68,7 @@ internal static partial class Run
         {
             return ExporterHost.Build(
                 new(options.Listen.EndPoint, options.TelemetryPath, options.StoragePath!,
-                    new(configuration.State.KeyRetention, configuration.State.ZeroHold)),
+                    new(configuration.State.KeyRetention, configuration.State.ZeroHold)) { Links = configuration.Web.Links },
                 context => CollectorCatalog.Create(configuration, context, options.AwsKeys),
                 TimeProvider.System,
                 logging => logging.AddLines(options.Level, options.Format, TimeProvider.System, Console.Error));

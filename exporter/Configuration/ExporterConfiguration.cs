@@ -12,7 +12,7 @@ internal sealed class ExporterConfiguration(Section s)
     public ImmutableArray<AwsSettings> Aws { get; } = s.List("aws", AwsSettings.Read, a => a.Name, "name",
         "The AWS accounts and regions to watch.");
 
-    public WebSettings Web { get; } = s.ChildOrDefault("web", x => new WebSettings(x), "Addresses for links.");
+    public WebSettings Web { get; } = s.ChildOrDefault("web", x => new WebSettings(x), "Where the status page leads on to.");
 
     public StateSettings State { get; } = s.ChildOrDefault("state", x => new StateSettings(x), "What is remembered.");
 
@@ -83,16 +83,21 @@ internal sealed class ExporterConfiguration(Section s)
     }
 }
 
-/// <summary>Where people find the things that pages and messages link to. Null: no link.</summary>
+/// <summary>Where browsers find the rest of the monitoring. Null: no link.</summary>
 internal sealed class WebSettings(Section s)
 {
-    public Uri? ExternalUrl { get; } = s.Maybe("external_url", Values.Url, "none", "This exporter, as a browser reaches it.");
-
     public Uri? GrafanaUrl { get; } = s.Maybe("grafana_url", Values.Url, "none", "Grafana.");
 
     public Uri? PrometheusUrl { get; } = s.Maybe("prometheus_url", Values.Url, "none", "Prometheus.");
 
     public Uri? AlertmanagerUrl { get; } = s.Maybe("alertmanager_url", Values.Url, "none", "Alertmanager.");
+
+    /// <summary>Those that are given, with their names.</summary>
+    public ImmutableArray<KeyValuePair<string, Uri>> Links =>
+    [
+        .. new[] { ("Grafana", GrafanaUrl), ("Prometheus", PrometheusUrl), ("Alertmanager", AlertmanagerUrl) }
+            .Where(link => link.Item2 is not null).Select(link => KeyValuePair.Create(link.Item1, link.Item2!)),
+    ];
 }
 
 internal sealed class StateSettings(Section s)

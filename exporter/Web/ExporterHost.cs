@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
@@ -70,7 +71,7 @@ internal static class ExporterHost
         app.UseHttpMetrics(http => http.RequestCount.Registry = http.RequestDuration.Registry = http.InProgress.Registry = registry);
         app.MapMethods(
             options.TelemetryPath, [HttpMethods.Get, HttpMethods.Head], (RequestDelegate)(context => MetricsEndpoint.ServeAsync(context, store, scrapes)));
-        app.MapGet("/", () => StatusPage.Render(scraping.Runners, options.TelemetryPath, time));
+        app.MapGet("/", () => StatusPage.Render(scraping.Runners, options.TelemetryPath, options.Links, time));
         app.MapGet("/runbooks", Runbooks.List);
         app.MapGet("/runbooks/{name}", (string name) => Runbooks.Show(name));
         app.MapGet("/-/healthy", () => Results.Text("pipeline-exporter is healthy\n"));
@@ -84,4 +85,8 @@ internal static class ExporterHost
 /// <param name="TelemetryPath">Path of the metrics.</param>
 /// <param name="StoragePath">Directory of the state file.</param>
 /// <param name="Ledger">How long keys are kept and new series held.</param>
-internal sealed record ExporterHostOptions(IPEndPoint ListenAddress, string TelemetryPath, string StoragePath, LedgerOptions Ledger);
+internal sealed record ExporterHostOptions(IPEndPoint ListenAddress, string TelemetryPath, string StoragePath, LedgerOptions Ledger)
+{
+    /// <summary>Where the status page leads on to: names and addresses.</summary>
+    public ImmutableArray<KeyValuePair<string, Uri>> Links { get; init; } = [];
+}

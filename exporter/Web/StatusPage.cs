@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using PipelineExporter.Metrics;
@@ -8,11 +9,13 @@ namespace PipelineExporter.Web;
 /// <summary>The page at /: what is collected from where, and whether it works.</summary>
 internal static class StatusPage
 {
-    public static IResult Render(IReadOnlyList<CollectorRunner> runners, string telemetryPath, TimeProvider time)
+    public static IResult Render(IReadOnlyList<CollectorRunner> runners, string telemetryPath, ImmutableArray<KeyValuePair<string, Uri>> links, TimeProvider time)
     {
         var body = new StringBuilder();
         body.Append(CultureInfo.InvariantCulture, $"<h1>Pipeline exporter {Page.Text(SelfMetrics.Version)}</h1>")
-            .Append(CultureInfo.InvariantCulture, $"""<p><a href="{Page.Text(telemetryPath)}">Metrics</a> · <a href="/runbooks/">Runbooks</a> · <a href="/-/ready">Ready</a></p>""")
+            .Append(CultureInfo.InvariantCulture, $"""<p><a href="{Page.Text(telemetryPath)}">Metrics</a> · <a href="/runbooks/">Runbooks</a> · <a href="/-/ready">Ready</a>""")
+            .AppendJoin("", links.Select(link => $""" · <a href="{Page.Text(link.Value.AbsoluteUri)}">{Page.Text(link.Key)}</a>"""))
+            .Append("</p>")
             .Append("<table><thead><tr><th>Collector</th><th>Source</th><th>Every</th><th>State</th><th>Last success</th><th>Took</th></tr></thead><tbody>");
         foreach (var runner in runners)
         {

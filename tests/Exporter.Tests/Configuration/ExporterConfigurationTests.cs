@@ -35,7 +35,7 @@ public sealed class ExporterConfigurationTests
         Assert.Equal("*", Assert.Single(aws.Glue!.Jobs).ToString());
         Assert.Null(aws.Glue.PollInterval);
 
-        Assert.Null(configuration.Web.ExternalUrl);
+        Assert.Empty(configuration.Web.Links);
         Assert.Equal((TimeSpan.FromDays(35), TimeSpan.FromSeconds(60)), (configuration.State.KeyRetention, configuration.State.ZeroHold));
     }
 
@@ -70,7 +70,7 @@ public sealed class ExporterConfigurationTests
                 labels: { environment: staging }
                 series_limit: 7
                 glue: { jobs: ["music_*", exact], poll_interval: 5m }
-            web: { external_url: "https://exporter.example.com", grafana_url: "https://g", prometheus_url: "https://p", alertmanager_url: "https://a" }
+            web: { grafana_url: "https://g", prometheus_url: "https://p", alertmanager_url: "https://a" }
             state: { key_retention: 5w, zero_hold: 0 }
             """);
 
@@ -96,9 +96,7 @@ public sealed class ExporterConfigurationTests
         Assert.Equal(["music_*", "exact"], aws.Glue!.Jobs.Select(j => j.ToString()));
         Assert.Equal(TimeSpan.FromMinutes(5), aws.Glue.PollInterval);
         Assert.Equal(
-            ["exporter.example.com", "g", "p", "a"],
-            new[] { configuration.Web.ExternalUrl, configuration.Web.GrafanaUrl, configuration.Web.PrometheusUrl, configuration.Web.AlertmanagerUrl }
-                .Select(u => u!.Host));
+            [new("Grafana", new("https://g")), new("Prometheus", new("https://p")), new("Alertmanager", new("https://a"))], configuration.Web.Links);
         Assert.Equal((TimeSpan.FromDays(35), TimeSpan.Zero), (configuration.State.KeyRetention, configuration.State.ZeroHold));
     }
 
