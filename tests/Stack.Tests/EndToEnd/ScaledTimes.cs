@@ -9,8 +9,23 @@ namespace PipelineExporter.Stack.Tests.EndToEnd;
 /// </summary>
 internal static partial class ScaledTimes
 {
-    public static string Edit(string path, string text) =>
-        path.EndsWith(".yml", StringComparison.Ordinal) ? Duration().Replace(text, Scale) : text;
+    public static string Edit(string path, string text)
+    {
+        if (!path.EndsWith(".yml", StringComparison.Ordinal))
+            return text;
+        if (Path.GetFileName(path) != "exporter.compose.yml")
+            return Duration().Replace(text, Scale);
+
+        // What it leaves to the defaults: polls every 30 s and 60 s, and new counters at 0 for 60 s.
+        text = After(text, "  - environment: production\n", "    poll_interval: 1s\n");
+        text = After(text, "  - region: eu-west-1\n", "    poll_interval: 1s\n");
+        return $"{text}\nstate:\n  zero_hold: 1s\n";
+    }
+
+    private static string After(string text, string line, string added) =>
+        text.Contains(line, StringComparison.Ordinal)
+            ? text.Replace(line, line + added, StringComparison.Ordinal)
+            : throw new InvalidOperationException($"The exporter's configuration has no line '{line.TrimEnd()}' to scale.");
 
     private static string Scale(Match match)
     {

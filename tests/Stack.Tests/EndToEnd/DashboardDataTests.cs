@@ -1,0 +1,43 @@
+using PipelineExporter.Stack.Tests.Grafana;
+
+namespace PipelineExporter.Stack.Tests.EndToEnd;
+
+/// <summary>Every panel is asked of the real Prometheus of the stack, as Grafana asks it, and answers with data.</summary>
+public sealed class DashboardDataTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+
+    [Fact]
+    public async Task Every_panel_and_variable_of_every_dashboard_has_data_while_a_run_fails()
+    {
+        await using var stack = await ComposeStack.StartAsync(ScaledTimes.Edit);
+        var from = TimeProvider.System.GetUtcNow();
+        using var simulator = new SimulatorClient(stack.Simulator);
+        await simulator.StartIncidentAsync("dag_failure");
+
+        using var http = new HttpClient();
+        var waiting = DashboardQuery.All(TimeSpan.FromSeconds(15), TimeSpan.FromMinutes(2))
+            .Where(query => !query.Place.StartsWith("annotation", StringComparison.Ordinal)).ToList();
+        var asked = waiting.Count;
+        // What runs at one moment is not on the page of the next.
+        var pages = MetricCatalog.OfPrometheusItself();
+        while (waiting.Count > 0)
+        {
+            var still = new List<DashboardQuery>();
+            foreach (var query in waiting)
+            {
+                if (await query.CountSeriesAsync(http, stack.Prometheus, from, TimeProvider.System.GetUtcNow(), TestContext.Current.CancellationToken) == 0)
+                    still.Add(query);
+            }
+
+            waiting = still;
+            pages = pages.With(MetricCatalog.OfPage(await http.GetStringAsync(new Uri(stack.Exporter, "metrics"), TestContext.Current.CancellationToken)));
+            if (TimeProvider.System.GetUtcNow() - from > Patience)
+                Assert.Fail($"No data within {Patience} for\n{string.Join('\n', waiting.Select(query => $"{query}\n  {query.Expression}"))}\n{stack.Output()}");
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        }
+
+        output.WriteLine($"{asked} queries of {Dashboard.All.Count} dashboard(s) had data after {(TimeProvider.System.GetUtcNow() - from).TotalSeconds:0} s");
+        Assert.All(Dashboard.All, dashboard => DashboardQueriesTests.AssertKnown(dashboard, pages));
+    }
+}
