@@ -30,29 +30,32 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
                 return new Answer<T>(content, response.Headers?.Date ?? time.GetUtcNow());
             if (response is { IsReceived: true, IsSuccessStatusCode: false })
                 throw Refused(what, response);
-            throw Explain(what, response.Error, timeout, ct) ?? Unreadable(what, response.StatusCode, "has no body that can be read");
+            throw Explain(what, response.Error, timeout, ct);
         }
         catch (Exception e) when (e is not AirflowException)
         {
-            if (Explain(what, e, timeout, ct) is { } explained)
-                throw explained;
-            throw;
+            var explained = Explain(what, e, timeout, ct);
+            if (explained == e)
+                throw;
+            throw explained;
         }
     }
 
-    private AirflowException? Explain(string what, Exception? e, CancellationTokenSource timeout, CancellationToken ct)
+    /// <summary>What to throw for an error that Refit or the connection reports: one that is none of these is thrown as it is.</summary>
+    private Exception Explain(string what, Exception? e, CancellationTokenSource timeout, CancellationToken ct)
     {
-        ct.ThrowIfCancellationRequested();
+        if (ct.IsCancellationRequested)
+            return new OperationCanceledException(ct);
         if (timeout.IsCancellationRequested)
             return Fail(what, $"no answer within {endpoint.Timeout.TotalSeconds:0} s");
         return e switch
         {
-            AirflowException known => known,
             JsonException json => Unreadable(what, HttpStatusCode.OK, $"is not what Airflow sends (at {json.Path ?? "$"}, line {json.LineNumber + 1})"),
             ApiExceptionBase { InnerException: { } inner } => Explain(what, inner, timeout, ct),
             HttpRequestException http => Fail(what, Unreachable(http)),
             IOException => Fail(what, "the connection broke while the answer came"),
-            _ => null,
+            null or ApiExceptionBase => Unreadable(what, HttpStatusCode.OK, "has no body that can be read"),
+            _ => e,
         };
     }
 

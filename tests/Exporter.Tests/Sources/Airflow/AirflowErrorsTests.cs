@@ -260,6 +260,18 @@ public sealed class AirflowErrorsTests
         Assert.StartsWith($"POST /auth/token: the log-in was answered {status}. {hint}", error.Message);
     }
 
+    [Fact]
+    public async Task A_secret_that_cannot_be_read_is_no_error_of_the_server()
+    {
+        await using var server = await FakeAirflow.StartAsync(_ => (200, """{"version":"3.3.2"}"""));
+        using var connection = server.Connect(new AirflowCredential.Bearer(() => throw new InvalidOperationException("token_file is not there")));
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => connection.ApiAsync(default));
+
+        Assert.Equal("token_file is not there", error.Message);
+        Assert.Empty(server.Requests);
+    }
+
     [Theory]
     [InlineData("<html>p4ssw0rd-of-the-exporter</html>")]
     [InlineData("""{"access_token":{"p4ssw0rd-of-the-exporter":1}}""")]
