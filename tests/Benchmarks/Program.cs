@@ -1,1 +1,17 @@
-return 0;
+using PipelineExporter.Benchmarks;
+
+return args switch
+{
+    ["core"] => await CoreBenchmark.RunAsync(),
+    ["demo", .. var program] when program.Length <= 1 => await DemoBenchmark.RunAsync(program.FirstOrDefault()),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        Usage: Benchmarks core             100,000 series in 10 collectors: publishing, scraping, memory
+               Benchmarks demo [PROGRAM]   the demo's start-up time and memory; PROGRAM is a built pipeline-exporter
+        """);
+    return 2;
+}
