@@ -17,6 +17,8 @@ internal static class ExporterHost
         ExporterHostOptions options, Func<CollectorContext, IReadOnlyList<ScheduledCollector>> collectors, TimeProvider time, Action<ILoggingBuilder> logging)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        // Flags and exporter.yml are all there is: no appsettings.json of the working directory, no ASPNETCORE_ variable.
+        builder.Configuration.Sources.Clear();
         logging(builder.Logging);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

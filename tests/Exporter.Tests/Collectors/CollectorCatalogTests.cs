@@ -1,0 +1,79 @@
+using System.Text;
+using Amazon.Runtime;
+using Microsoft.Extensions.Logging.Abstractions;
+using PipelineExporter.Collectors;
+using PipelineExporter.Configuration;
+using PipelineExporter.Metrics;
+using PipelineExporter.Scraping;
+
+namespace PipelineExporter.Tests.Collectors;
+
+public sealed class CollectorCatalogTests
+{
+    private const string EverySource = """
+        airflow:
+          - environment: production
+            url: http://127.0.0.1
+            auth: { bearer: { token_env: TOKEN } }
+        aws:
+          - region: eu-west-1
+            account_id: "123456789012"
+            glue: {}
+        """;
+
+    // Asked what they declare, and never run: they need no ledger.
+    private static readonly IReadOnlyList<ICollector> Collectors =
+    [
+        .. CollectorCatalog.Create(
+            ExporterConfiguration.Parse(EverySource, environment: _ => "any"),
+            new(Ledger: null!, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { }),
+            new AnonymousAWSCredentials()).Select(scheduled => scheduled.Collector),
+    ];
+
+    [Fact]
+    public void Every_collector_that_is_written_is_listed()
+    {
+        var written = typeof(ICollector).Assembly.GetTypes().Where(type => type.IsAssignableTo(typeof(ICollector)) && !type.IsAbstract);
+
+        Assert.Equal(written.Select(type => type.Name).Order(), Collectors.Select(collector => collector.GetType().Name).Order());
+    }
+
+    [Fact]
+    public void Every_family_and_every_collector_has_a_name_of_its_own()
+    {
+        var families = Collectors.SelectMany(collector => collector.Metrics).Concat(CollectorRunner.Metrics).Concat(SelfMetrics.Families)
+            .Select(family => family.Name).ToList();
+
+        Assert.Equal(families.Distinct(), families);
+        Assert.Equal(Collectors.Select(collector => collector.Name).Distinct(), Collectors.Select(collector => collector.Name));
+    }
+
+    [Fact]
+    public void The_documentation_lists_every_metric()
+    {
+        var page = new StringBuilder("""
+            # Metrics
+
+            Generated from the code that declares them; `UPDATE_GOLDEN=1 tests/run Catalog` rewrites it. Airflow's metrics also
+            carry the label `environment`, AWS's `account_id` and `region`, and both what the configuration adds with `labels`.
+            Counters and histograms are counted once over restarts; a gauge vanishes when its source has been silent for `stale_after`.
+
+            """);
+        foreach (var collector in Collectors)
+            Section(page, $"`{collector.Name}`, every {collector.Interval.TotalSeconds:0} s unless configured", collector.Metrics);
+        Section(page, "The exporter itself", [.. CollectorRunner.Metrics, .. SelfMetrics.Families]);
+        page.Append("\nBeside these: `process_…` and `dotnet_…` of the process, and `http_…` of its HTTP server.\n");
+
+        Golden.Matches("docs/metrics.md", page.ToString());
+    }
+
+    private static void Section(StringBuilder page, string title, IEnumerable<MetricDesc> families)
+    {
+        page.Append("\n## ").Append(title).Append("\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n");
+        foreach (var family in families)
+        {
+            page.Append("| `").Append(family.Name).Append("` | ").Append(family.Type.ToString().ToLowerInvariant()).Append(" | ")
+                .AppendJoin(", ", family.Labels.Select(label => $"`{label}`")).Append(" | ").Append(family.Help).Append(" |\n");
+        }
+    }
+}
