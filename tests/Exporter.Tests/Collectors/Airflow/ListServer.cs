@@ -24,6 +24,9 @@ internal sealed class ListServer : IAsyncDisposable
 
     public List<JsonNode> Instances { get; set; } = [];
 
+    /// <summary>Asked before each answer; true for one that is to fail.</summary>
+    public Func<string, bool> Fails { get; set; } = _ => false;
+
     /// <summary>Histories by the path of their request, without prefix and unescaped.</summary>
     public Dictionary<string, List<JsonNode>> Tries { get; } = [];
 
@@ -41,6 +44,8 @@ internal sealed class ListServer : IAsyncDisposable
         var path = context.Request.Path.Value!;
         if (!path.StartsWith(prefix + "/", StringComparison.Ordinal))
             return FakeAirflow.WriteAsync(context, 404, "application/json", "{}");
+        if (Fails(path))
+            return FakeAirflow.WriteAsync(context, 500, "text/html", "<html>Ooops!</html>");
         path = path[prefix.Length..];
         if (path == "/version")
             return WriteAsync(context, new JsonObject { ["version"] = version });
