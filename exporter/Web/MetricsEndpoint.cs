@@ -7,7 +7,8 @@ namespace PipelineExporter.Web;
 /// <summary>Serves the current page. A scrape copies bytes: it waits for no source, renders nothing and compresses nothing.</summary>
 internal static class MetricsEndpoint
 {
-    private const int FlushAfter = 256 * 1024;
+    // Bounds what a slow reader makes the server hold.
+    private const int FlushAfter = 64 * 1024;
 
     public static async Task ServeAsync(HttpContext context, SnapshotStore store, ScrapeLog scrapes)
     {
@@ -22,18 +23,30 @@ internal static class MetricsEndpoint
         if (HttpMethods.IsHead(context.Request.Method))
             return;
 
-        long unflushed = 0;
+        var unflushed = 0;
         foreach (var bytes in gzip ? page.Gzip : page.Plain)
         {
-            response.BodyWriter.Write(bytes);
-            if ((unflushed += bytes.Length) < FlushAfter)
-                continue;
-            await response.BodyWriter.FlushAsync(context.RequestAborted);
-            unflushed = 0;
+            for (var at = 0; at < bytes.Length; at += FlushAfter)
+            {
+                var piece = bytes.AsSpan(at, Math.Min(FlushAfter, bytes.Length - at));
+                response.BodyWriter.Write(piece);
+                if ((unflushed += piece.Length) < FlushAfter)
+                    continue;
+                if (!await FlushAsync(context))
+                    return;
+                unflushed = 0;
+            }
         }
 
-        await response.BodyWriter.FlushAsync(context.RequestAborted);
-        scrapes.Answered(page.Generation);
+        if (await FlushAsync(context))
+            scrapes.Answered(page.Generation);
+    }
+
+    // False when the reader has gone: the server does not always throw then.
+    private static async Task<bool> FlushAsync(HttpContext context)
+    {
+        var flushed = await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        return !flushed.IsCompleted && !flushed.IsCanceled && !context.RequestAborted.IsCancellationRequested;
     }
 
     // "gzip;q=0" refuses it, "*" includes it.
