@@ -2,7 +2,6 @@ using Amazon.Runtime;
 using PipelineExporter.Collectors.Airflow;
 using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Configuration;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Sources.Aws;
 

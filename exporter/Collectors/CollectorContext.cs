@@ -1,4 +1,3 @@
-using PipelineExporter.Scraping;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors;

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using PipelineExporter.Collectors;
+using PipelineExporter.Configuration;
 using PipelineExporter.Metrics;
+using PipelineExporter.Sources;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Scraping;
@@ -201,7 +204,7 @@ internal sealed partial class CollectorRunner(
 
     // These say in their message all there is to know; anything else is a defect, and its stack is wanted.
     private static bool IsExpected(Exception e) =>
-        e is MetricException or StateException or TimeoutException or HttpRequestException or IOException or ISourceException;
+        e is MetricException or StateException or TimeoutException or HttpRequestException or IOException or SecretException or ISourceException;
 
     [LoggerMessage(LogLevel.Error, "collector {collector} of {source} failed: {problem}")]
     private static partial void LogFailed(ILogger log, Exception? exception, string collector, string source, string problem);
@@ -218,19 +221,3 @@ internal sealed partial class CollectorRunner(
 
 /// <summary>What a collector's last collection came to.</summary>
 internal sealed record CollectorStatus(bool Succeeded, DateTimeOffset? LastSuccess, TimeSpan Duration, string? Error);
-
-/// <summary>An error of a source whose message is complete and holds no secret: its stack adds nothing.</summary>
-internal interface ISourceException;
-
-/// <param name="Timeout">How long one collection may take.</param>
-/// <param name="StaleAfter">How old gauges may become before they vanish.</param>
-/// <param name="SeriesLimit">Series a collector may publish; past it the collection fails.</param>
-internal sealed record RunnerOptions(TimeSpan Timeout, TimeSpan StaleAfter, int SeriesLimit)
-{
-    /// <summary>The longest wait between two attempts of a failing collector.</summary>
-    public TimeSpan MaxBackOff { get; init; } = TimeSpan.FromMinutes(2);
-
-    /// <summary>Stale after three intervals; a collection may catch up for two minutes after an outage.</summary>
-    public static RunnerOptions For(TimeSpan interval) =>
-        new(TimeSpan.FromMinutes(2) > interval ? TimeSpan.FromMinutes(2) : interval, 3 * interval, SeriesLimit: 100_000);
-}

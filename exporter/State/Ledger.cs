@@ -1,4 +1,3 @@
-using PipelineExporter.Scraping;
 
 namespace PipelineExporter.State;
 

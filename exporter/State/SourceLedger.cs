@@ -1,5 +1,4 @@
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 
 namespace PipelineExporter.State;
 

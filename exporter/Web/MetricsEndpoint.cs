@@ -1,6 +1,7 @@
 using System.Buffers;
 using Microsoft.Net.Http.Headers;
 using PipelineExporter.Scraping;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Web;
 

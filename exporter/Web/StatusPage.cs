@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 

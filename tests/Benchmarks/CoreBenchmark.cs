@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.Extensions.Logging.Abstractions;
+using PipelineExporter.Collectors;
 using PipelineExporter.Scraping;
 using PipelineExporter.State;
 using PipelineExporter.Web;

@@ -1,4 +1,4 @@
-using PipelineExporter.Scraping;
+using PipelineExporter.Sources;
 
 namespace PipelineExporter.Collectors.Airflow;
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
 
 namespace PipelineExporter.Collectors.Airflow;

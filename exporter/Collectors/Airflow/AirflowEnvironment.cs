@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using PipelineExporter.Scraping;
+using PipelineExporter.Sources;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.State;
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Amazon.Runtime;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
+using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
+using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws;

@@ -1,5 +1,4 @@
 using System.Net;
-using PipelineExporter.Scraping;
 
 namespace PipelineExporter.Sources.Aws;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Amazon.Runtime;
 using Amazon.SecurityToken;
-using PipelineExporter.Scraping;
 using Refit;
 
 namespace PipelineExporter.Sources.Aws;

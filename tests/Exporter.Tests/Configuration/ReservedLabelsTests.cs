@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using PipelineExporter.Collectors;
 using PipelineExporter.Configuration;
-using PipelineExporter.Scraping;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Tests.Configuration;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;

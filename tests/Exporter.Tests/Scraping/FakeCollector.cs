@@ -1,5 +1,6 @@
+using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
+using PipelineExporter.Sources;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Tests.Scraping;

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;

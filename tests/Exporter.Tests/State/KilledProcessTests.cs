@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;
 

@@ -1,7 +1,6 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;
 

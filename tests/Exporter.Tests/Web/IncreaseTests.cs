@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using PipelineExporter.Collectors;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;

@@ -5,6 +5,7 @@ using System.Text;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Tests.Web;
 

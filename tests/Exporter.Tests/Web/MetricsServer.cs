@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using PipelineExporter.Scraping;
+using PipelineExporter.State;
 using PipelineExporter.Web;
 
 namespace PipelineExporter.Tests.Web;

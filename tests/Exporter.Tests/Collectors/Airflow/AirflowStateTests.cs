@@ -4,7 +4,6 @@ using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Collectors;
 using PipelineExporter.Collectors.Airflow;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.State;
 using PipelineExporter.Tests.Sources.Airflow;

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Collectors;
 using PipelineExporter.Collectors.Airflow;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.State;
 

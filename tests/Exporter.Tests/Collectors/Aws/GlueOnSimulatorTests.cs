@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Amazon.Runtime;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipelineExporter.Collectors.Aws;
-using PipelineExporter.Scraping;
 using PipelineExporter.Simulator;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;

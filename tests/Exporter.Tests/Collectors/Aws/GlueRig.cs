@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Collectors;
 using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;

@@ -1,12 +1,7 @@
-using System.Collections.Immutable;
 using PipelineExporter.Metrics;
+using PipelineExporter.Sources;
 
-namespace PipelineExporter.Scraping;
-
-/// <summary>Which system the samples come from.</summary>
-/// <param name="Scope">Names the source in the ledger, e.g. <c>airflow/production</c> or <c>aws/123456789012/eu-west-1</c>.</param>
-/// <param name="Labels">What the source adds to each of its samples.</param>
-internal sealed record SourceIdentity(string Scope, ImmutableArray<KeyValuePair<string, string>> Labels);
+namespace PipelineExporter.Collectors;
 
 /// <summary>Fetches one kind of data from one source. Seen by the runner; collectors derive from <see cref="Collector{TSnapshot}"/>.</summary>
 internal interface ICollector

@@ -1,6 +1,6 @@
-using PipelineExporter.Scraping;
+using PipelineExporter.State;
 
-namespace PipelineExporter.Tests.Scraping;
+namespace PipelineExporter.Tests.State;
 
 public sealed class ScrapeLogTests
 {

@@ -1,4 +1,4 @@
-namespace PipelineExporter.Scraping;
+namespace PipelineExporter.State;
 
 /// <summary>
 /// Remembers which pages were scraped. A held value may change once two scrapes have read a page that shows it, which holds
