@@ -206,10 +206,10 @@ internal sealed partial class CollectorRunner(
     private static bool IsExpected(Exception e) =>
         e is MetricException or StateException or TimeoutException or HttpRequestException or IOException or SecretException or ISourceException;
 
-    [LoggerMessage(LogLevel.Error, "collector {collector} of {source} failed: {problem}")]
+    [LoggerMessage(LogLevel.Error, "collector {collector} of {source} failed")]
     private static partial void LogFailed(ILogger log, Exception? exception, string collector, string source, string problem);
 
-    [LoggerMessage(LogLevel.Error, "collector {collector} of {source} could not publish its counters: {problem}")]
+    [LoggerMessage(LogLevel.Error, "collector {collector} of {source} could not publish its counters")]
     private static partial void LogNotPublished(ILogger log, string collector, string source, string problem);
 
     [LoggerMessage(LogLevel.Information, "collector {collector} of {source} works again")]

@@ -19,6 +19,8 @@ namespace PipelineExporter.Sources.Aws;
 internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<AWSCredentials, AmazonSecurityTokenServiceClient> securityToken, TimeProvider time)
     : IDisposable
 {
+    private const int LongestReason = 300;
+
     private static readonly DefaultAWSCredentialsIdentityResolver DefaultChain = new();
 
     private readonly SemaphoreSlim gate = new(1);
@@ -53,7 +55,7 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
         {
             throw new AwsException(
                 service.Id, operation, "Credentials", "no usable AWS credentials",
-                hint: $"Looked where every AWS SDK looks: environment, profile, SSO, web identity, container, instance. {e.Message}", inner: e);
+                hint: $"Looked where every AWS SDK looks: environment, profile, SSO, web identity, container, instance. {Compact(e.Message)}".TrimEnd(), inner: e);
         }
     }
 
@@ -91,6 +93,10 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
             gate.Release();
         }
     }
+
+    // When nothing was found, the SDK tells of each place in a line of its own, which says no more than the hint does.
+    private static string Compact(string message) =>
+        message.Contains('\n', StringComparison.Ordinal) ? "" : message.Length <= LongestReason ? message : message[..LongestReason] + "…";
 
     // The SDK's own role credentials (of a profile with role_arn) cannot be told which keys to assume the role with once trimmed.
     private AWSCredentials Trimmable(AWSCredentials found) => found is AssumeRoleAWSCredentials profile

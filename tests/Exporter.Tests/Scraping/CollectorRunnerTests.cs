@@ -82,7 +82,7 @@ public sealed class CollectorRunnerTests : IDisposable
         runner.ExpireIfStale();
         Assert.Equal(
             [
-                "Error: collector fake of airflow/production failed: the source is down",
+                "Error: collector fake of airflow/production failed problem=the source is down",
                 "Warning: gauges of collector fake of airflow/production are older than 00:01:30 and are no longer published",
             ],
             log.All);
@@ -120,7 +120,7 @@ public sealed class CollectorRunnerTests : IDisposable
         }
 
         await Run(runner);
-        string[] round1 = ["Error: collector fake of airflow/production failed: HTTP 503", "Information: collector fake of airflow/production works again"];
+        string[] round1 = ["Error: collector fake of airflow/production failed problem=HTTP 503", "Information: collector fake of airflow/production works again"];
         Assert.Equal([.. round1, .. round1], log.All);
     }
 
@@ -131,7 +131,7 @@ public sealed class CollectorRunnerTests : IDisposable
         collector.Fails("HTTP 401");
         await Run(runner);
         await Run(runner);
-        Assert.Equal(["Error: collector fake of airflow/production failed: HTTP 401"], log.All);
+        Assert.Equal(["Error: collector fake of airflow/production failed problem=HTTP 401"], log.All);
         Assert.True(runner.HasRun);
         Assert.Equal(0, Health("success"));
         Assert.Equal(0, Health("last_success_timestamp_seconds"));
@@ -143,7 +143,7 @@ public sealed class CollectorRunnerTests : IDisposable
         var runner = Runner();
         collector.Collect = _ => throw new NotSupportedException("a defect");
         await Run(runner);
-        Assert.Equal(["Error: collector fake of airflow/production failed: a defect (NotSupportedException)"], log.All);
+        Assert.Equal(["Error: collector fake of airflow/production failed problem=a defect (NotSupportedException)"], log.All);
         Assert.Equal("a defect", runner.Status!.Error);
     }
 
@@ -158,7 +158,7 @@ public sealed class CollectorRunnerTests : IDisposable
         };
         await TimesOut(runner);
         Assert.Equal("took longer than 120 s", runner.Status!.Error);
-        Assert.Equal(["Error: collector fake of airflow/production failed: took longer than 120 s"], log.All);
+        Assert.Equal(["Error: collector fake of airflow/production failed problem=took longer than 120 s"], log.All);
     }
 
     [Fact]
@@ -227,7 +227,7 @@ public sealed class CollectorRunnerTests : IDisposable
         Assert.Equal(7, Sample("pool_slots{environment=\"production\",pool=\"default\"}"));
         Assert.Equal(0, Health("success"));
         Assert.Equal(
-            ["Error: collector fake of airflow/production failed: metric pool_slots: has two samples for {pool=\"default\"}"], log.All);
+            ["Error: collector fake of airflow/production failed problem=metric pool_slots: has two samples for {pool=\"default\"}"], log.All);
     }
 
     [Fact]
@@ -241,7 +241,7 @@ public sealed class CollectorRunnerTests : IDisposable
         collector.Samples = [("a", 1), ("b", 2), ("c", 3)];
         await Run(runner);
         Assert.Equal(
-            ["Error: collector fake of airflow/production failed: metric dag_runs_total: is past the collector's limit of 3 series; raise series_limit or select less"],
+            ["Error: collector fake of airflow/production failed problem=metric dag_runs_total: is past the collector's limit of 3 series; raise series_limit or select less"],
             log.All);
         Assert.DoesNotContain("pool=\"c\"", Page());
         Assert.Equal(2, Sample("pool_slots{environment=\"production\",pool=\"b\"}"));
