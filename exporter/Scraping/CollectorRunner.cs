@@ -124,8 +124,10 @@ internal sealed partial class CollectorRunner(
         }
     }
 
-    // After a failed collection too: a held value must not wait for a source that is down.
-    private void PublishCounters(string? failure = null)
+    /// <summary>Publishes what the ledger holds, so far as the source is known.</summary>
+    /// <param name="failure">What the collection before failed with: it is not logged again.</param>
+    /// <remarks>After a failed collection too: a held value must not wait for a source that is down.</remarks>
+    public void PublishCounters(string? failure = null)
     {
         try
         {

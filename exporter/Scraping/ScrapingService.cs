@@ -10,23 +10,33 @@ internal sealed class ScrapingService(
     private static readonly TimeSpan StaleCheckInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SelfInterval = TimeSpan.FromSeconds(10);
 
+    /// <summary>Completes when the exporter can be scraped. No source is asked before: one that cannot listen does not run.</summary>
+    public Task Listening { get; init; } = Task.CompletedTask;
+
     /// <summary>Every collector has run or failed once.</summary>
     public bool IsReady => runners.All(runner => runner.HasRun);
 
     public IReadOnlyList<CollectorRunner> Runners => runners;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-    [
-        // On the pool, so that a collector that blocks before its first await delays nobody.
-        .. runners.Select(runner => Task.Run(() => runner.RunAsync(stoppingToken), stoppingToken)),
-        Every(StaleCheckInterval, () =>
-        {
-            foreach (var runner in runners)
-                runner.ExpireIfStale();
-            return Task.CompletedTask;
-        }, stoppingToken),
-        PublishSelfAsync(stoppingToken),
-    ]);
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // The first scrape finds the counters as they were before the restart.
+        foreach (var runner in runners)
+            runner.PublishCounters();
+        await Listening.WaitAsync(stoppingToken);
+        await Task.WhenAll(
+        [
+            // On the pool, so that a collector that blocks before its first await delays nobody.
+            .. runners.Select(runner => Task.Run(() => runner.RunAsync(stoppingToken), stoppingToken)),
+            Every(StaleCheckInterval, () =>
+            {
+                foreach (var runner in runners)
+                    runner.ExpireIfStale();
+                return Task.CompletedTask;
+            }, stoppingToken),
+            PublishSelfAsync(stoppingToken),
+        ]);
+    }
 
     private async Task PublishSelfAsync(CancellationToken cancellationToken)
     {

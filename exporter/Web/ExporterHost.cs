@@ -60,7 +60,18 @@ internal static class ExporterHost
         var log = logs.CreateLogger("collector");
         var context = new CollectorContext(ledger, time, logs, self.CountRequest);
         return new(
-            [.. collectors(context).Select(one => new CollectorRunner(one.Collector, ledger, store, one.Options, time, log))], store, self, time);
+            [.. collectors(context).Select(one => new CollectorRunner(one.Collector, ledger, store, one.Options, time, log))], store, self, time)
+        {
+            Listening = StartOf(services.GetRequiredService<IHostApplicationLifetime>()),
+        };
+    }
+
+    // The host starts its server last.
+    private static Task StartOf(IHostApplicationLifetime lifetime)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lifetime.ApplicationStarted.Register(started.SetResult);
+        return started.Task;
     }
 
     private static void Map(WebApplication app, ExporterHostOptions options, TimeProvider time)
