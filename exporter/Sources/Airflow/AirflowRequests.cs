@@ -79,7 +79,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         var status = response.StatusCode!.Value;
         var words = Words((response.Error as ApiException)?.Content);
         var reason = $"answered {(int)status}{(words is null ? "" : $" ({words})")}";
-        return new AirflowException(endpoint.Environment, what, status, reason, Hint(what, status));
+        return new AirflowException(endpoint.Environment, what, status, reason, Hint(what, status, words));
     }
 
     /// <summary>The detail or title of Airflow's own error body; never another text.</summary>
@@ -117,7 +117,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         return line.Length > LongestReason ? clean + "…" : clean;
     }
 
-    private string? Hint(string what, HttpStatusCode status) => (status, endpoint.Credential) switch
+    private string? Hint(string what, HttpStatusCode status, string? words) => (status, endpoint.Credential) switch
     {
         (HttpStatusCode.Unauthorized, AirflowCredential.Basic) =>
             "The user name or the password is wrong, or the server does not accept basic auth (Airflow 3 wants `token`)",
@@ -128,6 +128,8 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
             "Airflow 2 answers 403 to a wrong user name or password and to a missing permission alike. /health and /version need no"
             + $" log-in and tell nothing. To tell: log in to Airflow's pages as {credential.Username}; if that fails, it is the password;"
             + $" if other collectors succeed, the role lacks {Permission(what)}",
+        // Airflow 3 says so; a permission that is missing is another 403.
+        (HttpStatusCode.Forbidden, AirflowCredential.Bearer) when words?.Contains("JWT", StringComparison.Ordinal) == true => "The token is wrong or has expired",
         (HttpStatusCode.Forbidden, _) => $"The user or the token lacks {Permission(what)}",
         (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest, _) =>
             "The url redirects; put in the configuration where Airflow itself is",
