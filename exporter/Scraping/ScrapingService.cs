@@ -18,11 +18,16 @@ internal sealed class ScrapingService(
 
     public IReadOnlyList<CollectorRunner> Runners => runners;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Returns once the first scrape would find the counters as they were before the restart.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
-        // The first scrape finds the counters as they were before the restart.
         foreach (var runner in runners)
             runner.PublishCounters();
+        return base.StartAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
         await Listening.WaitAsync(stoppingToken);
         await Task.WhenAll(
         [
