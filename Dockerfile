@@ -1,6 +1,7 @@
 # Two images: `exporter` (for production; the simulator is left out) and `simulator` (for docker-compose.yml).
 #   docker build --target exporter -t pipeline-exporter .
 
+# The patch of .NET is left open on purpose: a rebuild takes the fixes of the base image with it.
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig ./

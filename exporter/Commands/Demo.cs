@@ -32,10 +32,14 @@ internal static class Demo
             Flags.ListenAddress("--web.listen-address", "127.0.0.1:9894", "Where the exporter listens."),
             Flags.StoragePath(null, "Directory of the state file; a fresh temporary one unless given."));
         var simulator = Flags.ListenAddress("--simulator.listen-address", "127.0.0.1:9895", "Where the simulator listens.");
-        var smtp = Flags.ListenAddress("--simulator.smtp-listen-address", "127.0.0.1:9896", "Where the simulator's mail inbox takes SMTP.");
+        var smtp = Flags.ListenAddress(
+            "--simulator.smtp-listen-address", null, "Where the simulator's mail inbox takes SMTP; beside the simulator, one port higher, unless given.");
         var command = serve.AddTo(new Command("demo", "Serve the metrics of an embedded simulator of Airflow and AWS.") { simulator, smtp });
         command.SetAction((parsed, cancellationToken) =>
-            RunAsync(serve.Read(parsed), simulator.Of(parsed)!, smtp.Of(parsed)!, parsed.InvocationConfiguration.Output, cancellationToken));
+        {
+            var listen = simulator.Of(parsed)!;
+            return RunAsync(serve.Read(parsed), listen, smtp.Of(parsed) ?? Beside(listen), parsed.InvocationConfiguration.Output, cancellationToken);
+        });
         return command;
     }
 
@@ -61,6 +65,13 @@ internal static class Demo
         {
             temporary?.Delete(recursive: true);
         }
+    }
+
+    // Any free port when the simulator takes one, or the last there is.
+    private static ListenAddress Beside(ListenAddress simulator)
+    {
+        var port = simulator.EndPoint.Port is 0 or 65535 ? 0 : simulator.EndPoint.Port + 1;
+        return ListenAddress.Parse($"{simulator.Text[..simulator.Text.LastIndexOf(':')]}:{port}");
     }
 
     private static async Task<SimulatorHost> StartAsync(ListenAddress listen, ListenAddress smtp, CancellationToken cancellationToken)

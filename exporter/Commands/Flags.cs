@@ -14,7 +14,7 @@ internal static class Flags
             ? path
             : throw new FormatException("expected a path such as /metrics, and none of the exporter's own: /, /-/…, /runbooks/…"));
 
-    public static Flag<ListenAddress> ListenAddress(string name, string fallback, string description) =>
+    public static Flag<ListenAddress> ListenAddress(string name, string? fallback, string description) =>
         new(name, "[HOST]:PORT", fallback, description, Commands.ListenAddress.Parse);
 
     public static Flag<string> StoragePath(string? fallback, string description) =>

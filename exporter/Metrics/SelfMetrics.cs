@@ -37,8 +37,11 @@ internal sealed class SelfMetrics
     public static string Version { get; } =
         typeof(SelfMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
 
-    /// <summary>Holds these metrics alone; also for prometheus-net's own instrumentation of the HTTP server.</summary>
-    public CollectorRegistry Registry { get; } = Prometheus.Metrics.NewCustomRegistry();
+    private CollectorRegistry Registry { get; } = Prometheus.Metrics.NewCustomRegistry();
+
+    /// <summary>Counts and times the requests that the server answers.</summary>
+    public void MeasureHttp(IApplicationBuilder app) => app.UseHttpMetrics(http =>
+        http.RequestCount.Registry = http.RequestDuration.Registry = http.InProgress.Registry = Registry);
 
     /// <summary>Counts one request to a source. <paramref name="outcome"/> is one of a few fixed words.</summary>
     public void CountRequest(string source, string outcome) => requests.WithLabels(source, outcome).Inc();

@@ -82,10 +82,11 @@ internal sealed partial class CollectorRunner(
         }
         catch (Exception e) // One broken collector hurts nobody else; whatever it was is logged.
         {
-            error = e.Message;
+            // An unexpected message may hold anything: it goes to the log with its stack, and not onto the status page.
+            error = IsExpected(e) ? e.Message : $"{e.GetType().Name}; the log tells more";
             if (failures == 0)
-                LogFailed(log, IsExpected(e) ? null : e, collector.Name, collector.Source, error);
-            PublishCounters(error);
+                LogFailed(log, IsExpected(e) ? null : e, collector.Name, collector.Source, e.Message);
+            PublishCounters(e.Message);
         }
 
         Finished(error, time.GetElapsedTime(started));

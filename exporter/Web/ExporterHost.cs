@@ -4,7 +4,6 @@ using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.State;
-using Prometheus;
 
 namespace PipelineExporter.Web;
 
@@ -80,8 +79,7 @@ internal static class ExporterHost
         var scraping = app.Services.GetRequiredService<ScrapingService>();
         var store = app.Services.GetRequiredService<SnapshotStore>();
         var scrapes = app.Services.GetRequiredService<ScrapeLog>();
-        var registry = app.Services.GetRequiredService<SelfMetrics>().Registry;
-        app.UseHttpMetrics(http => http.RequestCount.Registry = http.RequestDuration.Registry = http.InProgress.Registry = registry);
+        app.Services.GetRequiredService<SelfMetrics>().MeasureHttp(app);
         app.MapMethods(
             options.TelemetryPath, [HttpMethods.Get, HttpMethods.Head], (RequestDelegate)(context => MetricsEndpoint.ServeAsync(context, store, scrapes)));
         app.MapGet("/", () => StatusPage.Render(scraping.Runners, options.TelemetryPath, options.Links, time));

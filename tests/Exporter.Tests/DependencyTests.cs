@@ -32,6 +32,12 @@ public sealed partial class DependencyTests
     }
 
     [Fact]
+    public void Only_Metrics_knows_prometheus_net() => Assert.All(
+        Directory.EnumerateFiles(Path.Combine(Golden.Root, "exporter"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("using Prometheus", StringComparison.Ordinal)),
+        file => Assert.Equal("Metrics", Path.GetFileName(Path.GetDirectoryName(file))));
+
+    [Fact]
     public void The_simulator_does_not_know_the_exporter() => Assert.All(
         Directory.EnumerateFiles(Path.Combine(Golden.Root, "simulator"), "*.cs", SearchOption.AllDirectories),
         file => Assert.All(Using().Matches(File.ReadAllText(file)), match => Assert.Equal("Simulator", match.Groups["folder"].Value)));

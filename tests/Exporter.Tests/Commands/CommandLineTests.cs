@@ -47,9 +47,9 @@ public sealed class CommandLineTests
     public async Task Help_shows_each_flag_with_its_default()
     {
         Assert.Equal(0, await InvokeAsync("demo --help"));
-        foreach (var flag in (string[])["--web.listen-address", "--web.telemetry-path", "--storage.path", "--log.level", "--log.format", "--simulator.listen-address"])
+        foreach (var flag in (string[])["--web.listen-address", "--web.telemetry-path", "--storage.path", "--log.level", "--log.format", "--simulator.listen-address", "--simulator.smtp-listen-address"])
             Assert.Contains(flag, output.ToString(), StringComparison.Ordinal);
-        foreach (var fallback in (string[])["127.0.0.1:9894", "127.0.0.1:9895", "127.0.0.1:9896", "/metrics", "info", "logfmt"])
+        foreach (var fallback in (string[])["127.0.0.1:9894", "127.0.0.1:9895", "/metrics", "info", "logfmt"])
             Assert.Contains($"[default: {fallback}]", output.ToString(), StringComparison.Ordinal);
     }
 

@@ -144,7 +144,7 @@ public sealed class CollectorRunnerTests : IDisposable
         collector.Collect = _ => throw new NotSupportedException("a defect");
         await Run(runner);
         Assert.Equal(["Error: collector fake of airflow/production failed problem=a defect (NotSupportedException)"], log.All);
-        Assert.Equal("a defect", runner.Status!.Error);
+        Assert.Equal("NotSupportedException; the log tells more", runner.Status!.Error);
     }
 
     [Fact]
@@ -357,7 +357,7 @@ public sealed class CollectorRunnerTests : IDisposable
 
         collector.Collect = _ => Task.FromResult(0);
         await Run(runner);
-        Assert.Equal("collected without knowing from whom", runner.Status!.Error);
+        Assert.Equal("InvalidOperationException; the log tells more", runner.Status!.Error);
     }
 
     [Fact]
