@@ -371,14 +371,13 @@ public sealed class CollectorRunnerTests : IDisposable
         };
         using var stopping = new CancellationTokenSource();
         var running = Runner().RunAsync(stopping.Token);
-        AssertAround(20, await NextWait());
-        AssertAround(20, await NextWait());
-        failing = true;
-        double[] expected = [30, 60, 120, 120, 120]; // from the end of each
+        AssertAround(20, await NextWait(thenFail: false));
+        AssertAround(20, await NextWait(thenFail: true));
+        double[] expected = [30, 60, 120, 120]; // from the end of each
         foreach (var seconds in expected)
-            AssertAround(seconds, await NextWait());
-        failing = false;
-        AssertAround(20, await NextWait());
+            AssertAround(seconds, await NextWait(thenFail: true));
+        AssertAround(120, await NextWait(thenFail: false));
+        AssertAround(20, await NextWait(thenFail: false));
         await stopping.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
@@ -386,10 +385,11 @@ public sealed class CollectorRunnerTests : IDisposable
         static void AssertAround(double seconds, TimeSpan wait) =>
             Assert.InRange(wait.TotalSeconds, seconds - (seconds > 20 ? seconds / 20 : 1.5), seconds + (seconds > 20 ? seconds / 20 : 1.5));
 
-        async Task<TimeSpan> NextWait()
+        async Task<TimeSpan> NextWait(bool thenFail)
         {
             TimeSpan wait = default;
             await WaitUntil(() => Task.FromResult(time.Waits.TryTake(out wait)));
+            failing = thenFail; // before the clock moves: the next collection begins at once
             time.Advance(wait);
             return wait;
         }
