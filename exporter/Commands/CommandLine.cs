@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Runtime.InteropServices;
 using PipelineExporter.Configuration;
 using PipelineExporter.Metrics;
 
@@ -39,6 +40,10 @@ internal static class CommandLine
             return CannotStart;
         }
 
+        // From here on, so that what a command has begun when it is interrupted is put away.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         try
         {
             return await parsed.InvokeAsync(
@@ -47,9 +52,13 @@ internal static class CommandLine
                     Output = output,
                     Error = error,
                     EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = null, // the host handles signals
+                    ProcessTerminationTimeout = null, // handled above
                 },
-                cancellationToken);
+                stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return 0;
         }
         catch (ConfigurationException e)
         {
@@ -60,6 +69,12 @@ internal static class CommandLine
         {
             await error.WriteLineAsync($"{Program}: {Printable.Text(e.Message)}");
             return CannotStart;
+        }
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
         }
     }
 

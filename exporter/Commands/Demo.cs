@@ -100,7 +100,8 @@ internal static class Demo
           Status      {{exporter}}
           Simulator   {{simulator}}
           Inboxes     {{new Uri(simulator, "inbox")}}
-        Let a run of the main pipeline fail, and end that again:
+        Counters stand at 0 until they were scraped twice and 60 s have passed, so that Prometheus sees each of them move.
+        Let a run of the main pipeline fail, and end that again (mail and Slack need Prometheus and Alertmanager, as in docker-compose.yml):
           curl -d '{"name":"dag_failure"}' {{new Uri(simulator, "simulator/incidents")}}
           curl -X DELETE {{new Uri(simulator, "simulator/incidents/dag_failure")}}
         Ctrl+C stops it.

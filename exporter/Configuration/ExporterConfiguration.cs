@@ -107,5 +107,5 @@ internal sealed class StateSettings(Section s)
         "How long it is remembered that an event was counted. Older events are never counted.");
 
     public TimeSpan ZeroHold { get; } = s.Optional("zero_hold", Values.Duration("0", "1h"), "60s",
-        "How long a new counter stands at 0 before it moves, so that Prometheus sees it move.");
+        "A new counter stands at 0 until it has been scraped twice, and for so long at least, so that Prometheus sees it move.");
 }

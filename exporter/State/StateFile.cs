@@ -55,7 +55,14 @@ internal sealed partial class StateFile : IDisposable
         {
             try
             {
-                return new(path, owned, Connect(path), setAside: false);
+                var isNew = !File.Exists(path);
+                var connected = Connect(path);
+                // A volume that was forgotten shows here, and nowhere else.
+                if (isNew)
+                    LogNew(log, path);
+                else
+                    LogContinued(log, path);
+                return new(path, owned, connected, setAside: false);
             }
             catch (SqliteException e) when (IsDamage(e))
             {
@@ -157,6 +164,9 @@ internal sealed partial class StateFile : IDisposable
     {
         lock (gate)
         {
+            // SQLite would go on writing into a file that has no name any more.
+            if (!File.Exists(Path))
+                throw new StateException($"{Path}: was removed while the exporter was running; restart the exporter, which begins a new one");
             Try(() =>
             {
                 using var transaction = connection.BeginTransaction(deferred: false);
@@ -316,6 +326,12 @@ internal sealed partial class StateFile : IDisposable
 
     private static double[] Numbers(SqliteDataReader reader, int column) =>
         MemoryMarshal.Cast<byte, double>(reader.GetFieldValue<byte[]>(column)).ToArray();
+
+    [LoggerMessage(LogLevel.Information, "no state yet: counting begins in {path}")]
+    private static partial void LogNew(ILogger log, string path);
+
+    [LoggerMessage(LogLevel.Information, "counting goes on with {path}")]
+    private static partial void LogContinued(ILogger log, string path);
 
     [LoggerMessage(LogLevel.Error, "state file {path} is damaged ({problem}); it was set aside as {aside}, and counting begins anew")]
     private static partial void LogSetAside(ILogger log, string path, string problem, string aside);
