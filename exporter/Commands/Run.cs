@@ -44,6 +44,9 @@ internal static partial class Run
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("main");
         var address = new Uri(app.Urls.First());
         LogListening(log, SelfMetrics.Version, address);
+        // A volume that was forgotten shows here, and nowhere else.
+        var state = app.Services.GetRequiredService<StateFile>();
+        LogState(log, state.IsNew ? "begins in" : "goes on with", state.Path);
         await started(address);
         await app.WaitForShutdownAsync(cancellationToken);
 
@@ -58,6 +61,9 @@ internal static partial class Run
 
     [LoggerMessage(LogLevel.Information, "pipeline-exporter {version} listens on {address}")]
     private static partial void LogListening(ILogger log, string version, Uri address);
+
+    [LoggerMessage(LogLevel.Information, "counting {how} {path}")]
+    private static partial void LogState(ILogger log, string how, string path);
 
     [LoggerMessage(LogLevel.Critical, "stopped: a part of the exporter failed")]
     private static partial void LogFailed(ILogger log, Exception exception);

@@ -196,14 +196,19 @@ internal sealed partial class CollectorRunner(
         store.Publish(owner, [.. gauges, .. counters, .. health]);
     }
 
-    // Jitter keeps collectors that failed together from coming back together.
-    private TimeSpan NextDelay()
+    /// <summary>The wait after so many failures in a row: sooner than a long interval, and ever later up to the longer of both.</summary>
+    internal static TimeSpan DelayAfter(int failures, TimeSpan interval, TimeSpan maxBackOff)
     {
-        var delay = collector.Interval;
-        if (failures > 1)
-            delay *= Math.Min(Math.Pow(2, failures - 1), Math.Max(1, options.MaxBackOff / collector.Interval));
-        return delay * (1 + (0.1 * (Random.Shared.NextDouble() - 0.5)));
+        if (failures == 0)
+            return interval;
+        var (shorter, longer) = interval < maxBackOff ? (interval, maxBackOff) : (maxBackOff, interval);
+        var delay = shorter * Math.Pow(2, Math.Min(failures - 1, 20));
+        return delay < longer ? delay : longer;
     }
+
+    // Jitter keeps collectors that failed together from coming back together.
+    private TimeSpan NextDelay() =>
+        DelayAfter(failures, collector.Interval, options.MaxBackOff) * (1 + (0.1 * (Random.Shared.NextDouble() - 0.5)));
 
     // These say in their message all there is to know; anything else is a defect, and its stack is wanted.
     private static bool IsExpected(Exception e) =>

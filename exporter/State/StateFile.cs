@@ -42,6 +42,9 @@ internal sealed partial class StateFile : IDisposable
 
     public string Path { get; }
 
+    /// <summary>There was no file at the start.</summary>
+    public bool IsNew { get; private init; }
+
     /// <summary>A damaged file was found at the start and set aside: counting began anew.</summary>
     public bool SetAside { get; }
 
@@ -56,13 +59,7 @@ internal sealed partial class StateFile : IDisposable
             try
             {
                 var isNew = !File.Exists(path);
-                var connected = Connect(path);
-                // A volume that was forgotten shows here, and nowhere else.
-                if (isNew)
-                    LogNew(log, path);
-                else
-                    LogContinued(log, path);
-                return new(path, owned, connected, setAside: false);
+                return new(path, owned, Connect(path), setAside: false) { IsNew = isNew };
             }
             catch (SqliteException e) when (IsDamage(e))
             {
@@ -326,12 +323,6 @@ internal sealed partial class StateFile : IDisposable
 
     private static double[] Numbers(SqliteDataReader reader, int column) =>
         MemoryMarshal.Cast<byte, double>(reader.GetFieldValue<byte[]>(column)).ToArray();
-
-    [LoggerMessage(LogLevel.Information, "no state yet: counting begins in {path}")]
-    private static partial void LogNew(ILogger log, string path);
-
-    [LoggerMessage(LogLevel.Information, "counting goes on with {path}")]
-    private static partial void LogContinued(ILogger log, string path);
 
     [LoggerMessage(LogLevel.Error, "state file {path} is damaged ({problem}); it was set aside as {aside}, and counting begins anew")]
     private static partial void LogSetAside(ILogger log, string path, string problem, string aside);

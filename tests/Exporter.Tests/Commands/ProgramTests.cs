@@ -105,6 +105,20 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    public async Task A_demo_that_is_stopped_while_it_starts_leaves_nothing_behind_either()
+    {
+        var demo = Start("demo", "--web.listen-address=127.0.0.1:0", "--simulator.listen-address=127.0.0.1:0");
+        while (!Directory.EnumerateDirectories(directory, "pipeline-exporter-demo-*").Any())
+        {
+            Assert.False(demo.HasExited);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Cancellation);
+        }
+
+        Assert.Equal(0, await TerminateAsync(demo));
+        Assert.Empty(Directory.EnumerateDirectories(directory, "pipeline-exporter-demo-*"));
+    }
+
+    [Fact]
     public async Task The_demo_names_the_simulators_flags_when_its_address_is_in_use()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

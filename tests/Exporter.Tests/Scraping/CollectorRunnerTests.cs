@@ -395,6 +395,14 @@ public sealed class CollectorRunnerTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(30, 30, 60, 120, 120)]
+    [InlineData(300, 120, 240, 300, 300)] // what is asked rarely is not missed for so long
+    public void A_failed_collection_is_tried_again_ever_later(int interval, params int[] expected) => Assert.Equal(
+        expected.Select(seconds => (double)seconds),
+        Enumerable.Range(1, expected.Length).Select(failures =>
+            CollectorRunner.DelayAfter(failures, TimeSpan.FromSeconds(interval), TimeSpan.FromMinutes(2)).TotalSeconds));
+
     [Fact]
     public void A_collector_gets_more_time_than_its_interval_and_is_stale_after_three()
     {

@@ -22,7 +22,21 @@ public sealed class StateFileTests : IDisposable
         using var file = StateFile.Open(folder.File("a", "b"), time, log);
         Assert.True(File.Exists(folder.File("a", "b", "state.db")));
         Assert.False(file.SetAside);
+        Assert.True(file.IsNew);
         Assert.Empty(log.All);
+    }
+
+    [Fact]
+    public void A_file_that_is_removed_under_way_fails_the_next_commit_instead_of_swallowing_it()
+    {
+        using var file = Open();
+        using var ledger = new Ledger(file, new ScrapeLog(), time, LedgerOptions.Default);
+        Count(ledger, 1);
+        File.Delete(Database);
+
+        var refusal = Assert.Throws<StateException>(() => Count(ledger, 2));
+
+        Assert.Equal($"{Database}: was removed while the exporter was running; restart the exporter, which begins a new one", refusal.Message);
     }
 
     [Fact]
