@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using PipelineExporter.Simulator.Airflow;
 using PipelineExporter.Simulator.Airflow.V1;
 using PipelineExporter.Simulator.Airflow.V2;
 using PipelineExporter.Simulator.Aws;
@@ -76,6 +77,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         web.MapControl(incidents, faults, model, options.Time);
         new AirflowV1(model, faults, options.Time).Map(web);
         new AirflowV2(model, faults, options.Time).Map(web);
+        web.MapRunPages(model, faults, options.Time);
         web.MapAws(model, faults, options.Time);
         web.MapInbox(mail, slack, options.Time);
         web.MapPages(mail, slack, incidents, smtp?.Endpoint);

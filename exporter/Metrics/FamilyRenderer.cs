@@ -8,7 +8,7 @@ using Prometheus;
 namespace PipelineExporter.Metrics;
 
 /// <summary>
-/// Renders a family through a fresh prometheus-net registry. With SelfMetrics the only file that knows prometheus-net:
+/// Renders a family through a fresh prometheus-net registry. With SelfMetrics the only files that know prometheus-net:
 /// its registries cannot forget a series and tear under concurrent updates, so none outlives a rendering.
 /// </summary>
 internal static class FamilyRenderer

@@ -60,11 +60,11 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
     }
 
     /// <remarks>The system's own words name host and port at most; the request's url holds no credential.</remarks>
-    private static string Unreachable(HttpRequestException e) => e.HttpRequestError switch
+    private string Unreachable(HttpRequestException e) => e.HttpRequestError switch
     {
-        HttpRequestError.NameResolutionError => "the host name cannot be resolved",
-        HttpRequestError.ConnectionError => $"cannot connect ({Innermost(e)})",
-        HttpRequestError.SecureConnectionError => $"no TLS connection ({Innermost(e)})",
+        HttpRequestError.NameResolutionError => $"the host name {endpoint.Url.Host} cannot be resolved",
+        HttpRequestError.ConnectionError => $"cannot connect to {endpoint.Url.Authority} ({Innermost(e)})",
+        HttpRequestError.SecureConnectionError => $"no TLS connection to {endpoint.Url.Authority} ({Innermost(e)})",
         HttpRequestError.ResponseEnded => "the connection was closed before the answer was whole",
         _ => $"the connection failed ({Innermost(e)})",
     };

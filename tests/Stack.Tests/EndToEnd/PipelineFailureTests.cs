@@ -54,6 +54,10 @@ public sealed class PipelineFailureTests(ITestOutputHelper output)
                 Assert.Contains(link, System.Net.WebUtility.HtmlDecode(text), StringComparison.Ordinal);
         }
 
+        using var browser = new HttpClient();
+        var page = await browser.GetStringAsync(new Uri(stack.Simulator, $"airflow3/dags/{Dag}/runs/{Uri.EscapeDataString(run)}"), TestContext.Current.CancellationToken);
+        Assert.Contains(run, System.Net.WebUtility.HtmlDecode(page), StringComparison.Ordinal);
+
         var payload = slack.GetProperty("payload");
         Assert.Equal("#data-pipeline-alerts", payload.GetProperty("channel").GetString());
         var attachment = slack.SlackAttachment();
