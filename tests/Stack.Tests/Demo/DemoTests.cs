@@ -15,7 +15,7 @@ public sealed class DemoTests : IDisposable
         ["airflow_health"] = ["airflow_environment_info", "airflow_component_healthy", "airflow_component_heartbeat_timestamp_seconds"],
         ["airflow_pools"] = ["airflow_pool_slots", "airflow_pool_slots_limit"],
         ["airflow_dags"] = ["airflow_dag_paused"],
-        ["airflow_runs"] = ["airflow_dag_runs_total", "airflow_dag_run_duration_seconds_count", "airflow_dag_runs", "airflow_dag_failed_runs_open"],
+        ["airflow_runs"] = ["airflow_dag_runs_total", "airflow_dag_run_duration_seconds_count", "airflow_dag_failed_runs_open"],
         ["airflow_tasks"] = ["airflow_task_tries_total", "airflow_task_instances_finished_total", "airflow_task_retries_total", "airflow_task_duration_seconds_count"],
         ["glue_jobs"] = ["aws_glue_job_runs_total", "aws_glue_job_dpu_seconds_total", "aws_glue_job_run_duration_seconds_count", "aws_glue_job_last_run_duration_seconds"],
         ["glue_metrics"] = ["aws_glue_driver_elapsed_time_average_seconds"],
