@@ -19,7 +19,6 @@ internal static class Page
         :root { color-scheme: light dark; }
         body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
         table { border-collapse: collapse; width: 100%; }
-        th, td:last-child { white-space: nowrap; }
         th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
         code, pre { font: 13px/1.45 ui-monospace, monospace; background: #8882; border-radius: 4px; padding: .1rem .3rem; }
         pre { padding: .7rem; overflow-x: auto; }
