@@ -26,8 +26,8 @@ internal sealed class ReplayServer : IAsyncDisposable
         folder = Path.Combine(Recording.Root, version, "timeline");
         prefix = version == "3" ? "/api/v2" : "/api/v1";
         var names = version == "3"
-            ? new[] { ("version", "version"), ("monitor/health", "health"), ("pools", "pools.all"), ("dags", "dags.all") }
-            : [("version", "version"), ("health", "health.healthy"), ("pools", "pools.list"), ("dags", "dags.list.default")];
+            ? new[] { ("version", "version"), ("monitor/health", "health"), ("pools", "pools.all"), ("dags", "dags.all"), ("importErrors", "import_errors") }
+            : [("version", "version"), ("health", "health.healthy"), ("pools", "pools.list"), ("dags", "dags.list.default"), ("importErrors", "import_errors.list")];
         fixtures = names.ToFrozenDictionary(
             name => $"{prefix}/{name.Item1}", name => File.ReadAllText(Path.Combine(Recording.Root, version, name.Item2 + ".json")));
         if (version == "3")
@@ -63,7 +63,7 @@ internal sealed class ReplayServer : IAsyncDisposable
 
     /// <summary>The oldest running tries of the frame: dag task start.</summary>
     public IEnumerable<string> OldestRunningInFrame() => Instances("live")
-        .Where(row => (string?)row["state"] == "running")
+        .Where(row => (string?)row["state"] is "running" or "deferred")
         .GroupBy(row => $"{row["dag_id"]} {row["task_id"]}", row => DateTimeOffset.Parse((string)row["start_date"]!, CultureInfo.InvariantCulture))
         .Select(task => $"{task.Key} {(task.Min() - DateTimeOffset.UnixEpoch).TotalSeconds:F6}").Order(StringComparer.Ordinal);
 
