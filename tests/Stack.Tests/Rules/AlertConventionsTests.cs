@@ -67,6 +67,17 @@ public sealed partial class AlertConventionsTests
         Assert.Contains($"alertname: {rule.Alert}\n", File.ReadAllText(test), StringComparison.Ordinal);
     });
 
+    /// <summary>Who measured it is no part of what is wrong: another exporter would be another alert.</summary>
+    [Fact]
+    public void An_alert_about_the_pipeline_names_no_exporter() => Assert.All(
+        RuleTestCases().Where(test => AlertRule.All.Any(rule => rule.Alert == test.Alertname && rule.Labels["family"] != "exporter")),
+        test => Assert.All(test.ExpAlerts, alert => Assert.Empty(alert.ExpLabels.Keys.Intersect(["instance", "pod", "job"]))));
+
+    [Fact]
+    public void An_alert_about_a_DAG_links_to_it_in_Airflow() => Assert.All(
+        AlertRule.All.Where(rule => rule.Annotations["dashboard_url"].Contains("var-dag_id", StringComparison.Ordinal)),
+        rule => Assert.Contains(rule.Annotations.Keys, name => name is "dag_url" or "run_url"));
+
     [Fact]
     public void Nothing_waits_zero_minutes_and_nothing_smooths_what_it_waits_for() => Assert.All(AlertRule.All, rule =>
     {
