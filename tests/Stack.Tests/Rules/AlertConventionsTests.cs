@@ -43,6 +43,13 @@ public sealed partial class AlertConventionsTests
             lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)));
     }
 
+    /// <summary>By file: the exporter, Prometheus and a Git host all know it under this name.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_runbook_links_to_runbooks_that_exist(string name) => Assert.All(
+        RunbookLink.Matches(File.ReadAllText(Repository.File("prometheus", "runbooks", $"{name}.md"))),
+        link => Assert.Contains(link.Groups["file"].Value, AlertRule.Names.Select(alert => $"{alert}.md")));
+
     [Fact]
     public void There_is_no_runbook_without_an_alert() => Assert.Equal(
         AlertRule.Names.Order(StringComparer.Ordinal),
@@ -106,6 +113,9 @@ public sealed partial class AlertConventionsTests
 
     [GeneratedRegex(@"\$externalLabels\.(?<name>\w+)", RegexOptions.ExplicitCapture)]
     private static partial Regex ExternalLabel { get; }
+
+    [GeneratedRegex(@"\]\((?!https?:)(?<file>[^)]*)\)", RegexOptions.ExplicitCapture)]
+    private static partial Regex RunbookLink { get; }
 
     [GeneratedRegex(@"- regex: (?<regex>\S+)\n\s+action: labeldrop", RegexOptions.ExplicitCapture)]
     private static partial Regex DroppedLabels { get; }
