@@ -15,7 +15,7 @@ internal static class CollectorCatalog
         ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null) =>
     [
         .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
-            .For(new(Endpoint(airflow), airflow.Labels, airflow.PollInterval, airflow.Lookback), context)
+            .For(new(Endpoint(airflow, awsKeys), airflow.Labels, airflow.PollInterval, airflow.Lookback) { Workers = AirflowOnAws.Workers(airflow, awsKeys) }, context)
             .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit))),
         .. configuration.Aws.SelectMany(aws => AwsCollectors
             .For(Collection(aws), context, awsKeys)
@@ -37,8 +37,10 @@ internal static class CollectorCatalog
         Glue = aws.Glue is { } glue ? new(name => glue.Jobs.Any(pattern => pattern.IsMatch(name)), glue.PollInterval ?? aws.PollInterval) : null,
     };
 
-    private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow) =>
-        new(airflow.Environment, airflow.Url, Credential(airflow.Auth)) { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
+    private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow, AWSCredentials? awsKeys) =>
+        (airflow.Auth is MwaaAuth mwaa
+            ? AirflowOnAws.Endpoint(airflow, mwaa, awsKeys)
+            : new(airflow.Environment, airflow.Url!, Credential(airflow.Auth))) with { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
 
     private static AirflowCredential? Credential(AirflowAuth? auth) => auth switch
     {

@@ -9,7 +9,7 @@ internal static class AirflowCollectors
     public static ImmutableArray<ICollector> For(AirflowCollection settings, CollectorContext context)
     {
         var source = $"airflow/{settings.Endpoint.Environment}";
-        var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome));
+        var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome), context.Logs.CreateLogger<AirflowConnection>());
         var environment = new AirflowEnvironment(connection, settings, context);
         return
         [
@@ -18,6 +18,7 @@ internal static class AirflowCollectors
             new AirflowDags(environment),
             new AirflowRuns(environment),
             new AirflowTasks(environment),
+            .. AirflowWorkers.For(environment),
         ];
     }
 }

@@ -10,7 +10,11 @@ namespace PipelineExporter.Collectors.Airflow;
 /// <param name="PollInterval">Time from one collection to the next.</param>
 /// <param name="Lookback">How far a new process looks back to fill gauges, whatever was counted before.</param>
 internal sealed record AirflowCollection(
-    AirflowEndpoint Endpoint, ImmutableArray<KeyValuePair<string, string>> Labels, TimeSpan PollInterval, TimeSpan Lookback);
+    AirflowEndpoint Endpoint, ImmutableArray<KeyValuePair<string, string>> Labels, TimeSpan PollInterval, TimeSpan Lookback)
+{
+    /// <summary>Null when its workers are not watched.</summary>
+    public WorkerCollection? Workers { get; init; }
+}
 
 /// <summary>One Airflow, as its collectors share it.</summary>
 internal sealed class AirflowEnvironment(AirflowConnection connection, AirflowCollection settings, CollectorContext context)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using PipelineExporter.Sources.Aws;
 using Refit;
 
 namespace PipelineExporter.Sources.Airflow;
@@ -66,6 +67,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         {
             JsonException json => Unreadable(what, HttpStatusCode.OK, $"is not what Airflow sends (at {json.Path ?? "$"}, line {json.LineNumber + 1})"),
             ApiExceptionBase { InnerException: { } inner } => Explain(what, inner, timeout, ct),
+            AwsException aws => MwaaErrors.Explain(endpoint, what, aws),
             HttpRequestException http => Fail(what, Unreachable(http)),
             IOException => Fail(what, "the connection broke while the answer came"),
             null or ApiExceptionBase => Unreadable(what, HttpStatusCode.OK, "has no body that can be read"),
@@ -148,6 +150,8 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
             + $" if other collectors succeed, the role lacks {Permission(what)}",
         // Airflow 3 says so; a permission that is missing is another 403.
         (HttpStatusCode.Forbidden, AirflowCredential.Bearer) when words?.Contains("JWT", StringComparison.Ordinal) == true => "The token is wrong or has expired",
+        (HttpStatusCode.Forbidden, AirflowCredential.Mwaa mwaa) =>
+            $"The Airflow role that IAM gives the exporter lacks {Permission(what)}: allow airflow:{MwaaHandler.Operation} on {MwaaErrors.Resource(mwaa)}",
         (HttpStatusCode.Forbidden, _) => $"The user or the token lacks {Permission(what)}",
         (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest, _) =>
             "The url redirects; put in the configuration where Airflow itself is",
