@@ -163,6 +163,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
     private static string Permission(string what) => what switch
     {
         _ when what.EndsWith("/pools", StringComparison.Ordinal) => "\"can read on Pools\"",
+        _ when what.EndsWith("/importErrors", StringComparison.Ordinal) => "\"can read on\" ImportError and DAGs",
         _ when what.EndsWith("/taskInstances", StringComparison.Ordinal) || what.EndsWith("/tries", StringComparison.Ordinal) =>
             "\"can read on\" DAGs, DAG Runs and Task Instances",
         _ when what.EndsWith("/dagRuns", StringComparison.Ordinal) => "\"can read on\" DAGs and DAG Runs",

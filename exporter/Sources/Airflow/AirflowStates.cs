@@ -18,10 +18,18 @@ internal static class AirflowStates
     /// <summary>A server before 3.3 answers awaiting_input with an error.</summary>
     public static readonly string[] LiveInstancesSince33 = [.. LiveInstances, "awaiting_input"];
 
+    /// <summary>Whether an instance in this state, which is known today, is neither finished nor without a state.</summary>
+    public static bool IsLive(string state) => LiveInstancesSince33.Contains(state);
+
     public static readonly string[] FinishedInstances = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
-    /// <summary>Whether the run has ended. A state that is not known today is taken for final: it came in the list of ended runs.</summary>
-    public static bool IsFinished(DagRun run) => run.State is not (null or "queued" or "running");
+    /// <summary>Whether the run has ended; of a state that is not known today, its end tells.</summary>
+    public static bool IsFinished(DagRun run) => run.State switch
+    {
+        "success" or "failed" => true,
+        null or "queued" or "running" => false,
+        _ => run.EndDate is not null,
+    };
 }
 
 /// <summary>The states of task instances that a server of 3.x can be asked for: it refuses a list with one that it does not know.</summary>

@@ -6,11 +6,12 @@ namespace PipelineExporter.Sources.Airflow;
 /// <summary>Airflow 3.x. GET lists are clamped to 100 rows; order_by=id is the order of creation and the cheapest.</summary>
 internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, string version) : IAirflowApi
 {
-    private const int PageSize = 100;
-    private const string InstanceList = "GET /api/v2/dags/~/dagRuns/~/taskInstances";
-
     /// <summary>No version has a state of this name: the question is answered 422, with those that it has.</summary>
-    private const string NoState = "list_valid_states";
+    public const string NoState = "list_valid_states";
+
+    private const int PageSize = 100;
+    private const int LastSuccesses = 5;
+    private const string InstanceList = "GET /api/v2/dags/~/dagRuns/~/taskInstances";
 
     /// <summary>A live instance in a state unknown today is looked for so long after its last change: the state may be a final one.</summary>
     private static readonly TimeSpan UnknownIsLive = TimeSpan.FromDays(1);
@@ -31,6 +32,9 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
             reason => requests.Fail(what, reason));
         return new PoolList(pools.Rows, Unlisted: 0);
     }
+
+    public async Task<int> ImportErrorsAsync(CancellationToken ct) =>
+        (await requests.AskAsync("GET /api/v2/importErrors", t => rest.GetImportErrors(1, t), ct)).Value.TotalEntries;
 
     public async Task<IReadOnlyList<Dag>> DagsAsync(CancellationToken ct)
     {
@@ -53,19 +57,19 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
         RunsAsync(AirflowStates.FailedRuns, null, AirflowRequests.Utc(since), ct);
 
     /// <remarks>Where a descending order puts rows without a start first, one of the next few has it.</remarks>
-    public async Task<DagRun?> LastSuccessAsync(string dagId, CancellationToken ct)
+    public async Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct)
     {
         try
         {
             var page = await requests.AskAsync(
                 $"GET /api/v2/dags/{dagId}/dagRuns",
-                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, null, "-start_date", 5, null, null, t),
+                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, null, "-start_date", LastSuccesses, null, null, t),
                 ct);
-            return page.Value.DagRuns.FirstOrDefault(run => run.StartDate is not null);
+            return [.. page.Value.DagRuns.Where(run => run.StartDate is not null)];
         }
         catch (AirflowException e) when (e.Status == HttpStatusCode.NotFound)
         {
-            return null; // the DAG was deleted, and its runs with it
+            return []; // the DAG was deleted, and its runs with it
         }
     }
 

@@ -151,7 +151,6 @@ public sealed class ErrorsTests
     [Theory]
     [InlineData("cloudwatch")]
     [InlineData("data_quality")]
-    [InlineData("thresholds")]
     [InlineData("prices")]
     public void A_key_of_a_later_version_is_refused_rather_than_ignored(string key) =>
         Assert.Equal($"exporter.yml:3: {key}: is not supported by this version", Refused($"""
@@ -188,7 +187,7 @@ public sealed class ErrorsTests
     {
         var message = Refused($"aws:\n- {Inline}\n\"a\\nb\\e[31m\": x\n");
 
-        Assert.Equal(@"exporter.yml:3: a\u{a}b\u{1b}[31m: unknown key: allowed are airflow, aws, web, state", message);
+        Assert.Equal(@"exporter.yml:3: a\u{a}b\u{1b}[31m: unknown key: allowed are airflow, aws, thresholds, web, state", message);
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class ExporterConfigurationTests
         Assert.Equal(
             [TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(90), TimeSpan.FromHours(1)],
             [airflow.PollInterval, airflow.Timeout, airflow.StaleAfter, airflow.Lookback]);
-        Assert.Equal(100_000, airflow.SeriesLimit);
+        Assert.Equal(200_000, airflow.SeriesLimit);
         Assert.Empty(airflow.Labels);
         Assert.False(airflow.AllowInsecureAuth);
 

@@ -195,7 +195,7 @@ public sealed class MwaaHandlerTests
 
         Assert.Empty(await api.TriesAsync(LongOne, default));
         Assert.Empty(await api.TriesAsync(LongOne with { MapIndex = 3 }, default));
-        Assert.Null(await api.LastSuccessAsync(new string('d', 60), default));
+        Assert.Empty(await api.LastSuccessesAsync(new string('d', 60), default));
 
         Assert.Single(mwaa.Aws.Requests);
         var line = Assert.Single(mwaa.Log.All);
