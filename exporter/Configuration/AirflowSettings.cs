@@ -8,11 +8,13 @@ internal sealed class AirflowSettings(Section s)
     public string Environment { get; } = s.Required("environment", Values.Name,
         "Name of this Airflow: label `environment` of its metrics, and `airflow/<environment>` as a source.");
 
-    public Uri Url { get; } = s.Required("url", Values.Url, "Address of its web server, without `/api/…`.");
+    /// <summary>Null with <c>auth.mwaa</c>.</summary>
+    public Uri? Url { get; } = s.Maybe("url", Values.Url, "required, except with `auth.mwaa`", "Address of its web server, without `/api/…`.");
 
-    public Uri ExternalUrl => externalUrl ?? Url;
+    /// <summary>Null where only the configuration could tell, and does not.</summary>
+    public Uri? ExternalUrl => externalUrl ?? Url;
 
-    private readonly Uri? externalUrl = s.Maybe("external_url", Values.Url, "`url`",
+    private readonly Uri? externalUrl = s.Maybe("external_url", Values.Url, "`url`; with `auth.mwaa` none",
         "The same as a browser reaches it: label `url` of `airflow_environment_info`, which links begin with.");
 
     /// <summary>Null: requests carry no credentials.</summary>
@@ -56,6 +58,9 @@ internal sealed class AirflowSettings(Section s)
     public int SeriesLimit { get; } = s.Optional("series_limit", Values.Integer(1, 10_000_000), "200000",
         "A collector with more series than this fails.");
 
+    /// <summary>Null: with <c>auth.mwaa</c> those that MWAA reports, else none.</summary>
+    public WorkerSettings? Workers { get; } = s.Child("workers", WorkerSettings.Read, "CPU and memory of the workers; with `auth.mwaa` not needed.");
+
     /// <summary>What can be skipped: the names of the collectors without <c>airflow_</c>.</summary>
     public static IReadOnlyList<string> Collectors { get; } = ["dags", "health", "import_errors", "pools", "runs", "tasks", "workers"];
 
@@ -67,6 +72,7 @@ internal sealed class AirflowSettings(Section s)
             return source;
         }
 
+        MwaaAuth.CheckUrl(s, source.Auth);
         if (source.Url is { } url)
         {
             if (url.AbsolutePath.Contains("/api/", StringComparison.Ordinal))
@@ -107,14 +113,11 @@ internal sealed class AirflowSettings(Section s)
 /// <summary>How requests to Airflow prove who sends them.</summary>
 internal abstract class AirflowAuth
 {
-    public static AirflowAuth? Read(Section s)
-    {
-        s.NotSupported("mwaa");
-        return s.OneOf<AirflowAuth>(
-            ("basic", x => new BasicAuth(x), "User and password with every request (Airflow 2)."),
-            ("token", x => new TokenAuth(x), "User and password for a token, and the token with every request (Airflow 3)."),
-            ("bearer", x => new BearerAuth(x), "A token that somebody else renews."));
-    }
+    public static AirflowAuth? Read(Section s) => s.OneOf<AirflowAuth>(
+        ("basic", x => new BasicAuth(x), "User and password with every request (Airflow 2)."),
+        ("token", x => new TokenAuth(x), "User and password for a token, and the token with every request (Airflow 3)."),
+        ("bearer", x => new BearerAuth(x), "A token that somebody else renews."),
+        ("mwaa", MwaaAuth.Read, "Amazon MWAA: requests go through AWS, with AWS credentials."));
 }
 
 internal sealed class BasicAuth(Section s) : AirflowAuth

@@ -28,6 +28,9 @@ internal sealed record AirflowCollection(
 
     /// <summary>Collectors that are not run, by their names.</summary>
     public ImmutableArray<string> Skip { get; init; } = [];
+
+    /// <summary>Null when its workers are not watched.</summary>
+    public WorkerCollection? Workers { get; init; }
 }
 
 /// <summary>One Airflow, as its collectors share it.</summary>

@@ -22,7 +22,7 @@ internal sealed class AirflowHealthCollector(AirflowEnvironment environment) : A
     protected internal override async Task<AirflowHealthSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
         var api = await Environment.Connection.DiscoverAsync(cancellationToken);
-        var url = Environment.Connection.Endpoint.ExternalUrl.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped).TrimEnd('/');
+        var url = Environment.Connection.Endpoint.ExternalUrl?.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped).TrimEnd('/') ?? "";
         return new AirflowHealthSnapshot(url, api.Version, await api.HealthAsync(cancellationToken));
     }
 

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace PipelineExporter.Sources.Airflow;
 
 /// <summary>The states that Airflow's lists are asked by.</summary>
@@ -28,6 +30,31 @@ internal static class AirflowStates
         null or "queued" or "running" => false,
         _ => run.EndDate is not null,
     };
+}
+
+/// <summary>The states of task instances that a server of 3.x can be asked for: it refuses a list with one that it does not know.</summary>
+/// <param name="Unknown">Those of which it is not known today whether they are final.</param>
+internal sealed partial record InstanceStates(string[] Live, string[] Finished, string[] Unknown)
+{
+    /// <summary>For a server that does not tell.</summary>
+    public static InstanceStates Known(string version) => new(
+        AirflowConnection.IsAtLeast(version, 3, 3) ? AirflowStates.LiveInstancesSince33 : AirflowStates.LiveInstances,
+        AirflowStates.FinishedInstances,
+        []);
+
+    /// <summary>Read from the refusal of a state that does not exist; null when it names none.</summary>
+    public static InstanceStates? Named(string? refusal)
+    {
+        if (refusal is null || ValidValues().Match(refusal) is not { Success: true, Groups: [_, var list] })
+            return null;
+        string[] valid = [.. list.Value.Split(", ").Except(["none", "no_status"])];
+        string[] live = [.. AirflowStates.LiveInstancesSince33.Intersect(valid)];
+        string[] finished = [.. AirflowStates.FinishedInstances.Intersect(valid)];
+        return live.Length == 0 || finished.Length == 0 ? null : new(live, finished, [.. valid.Except(live).Except(finished)]);
+    }
+
+    [GeneratedRegex(@"Valid values are ([a-z0-9_]+(?:, [a-z0-9_]+)*)\.?\z")]
+    private static partial Regex ValidValues();
 }
 
 /// <summary>Tells a task instance from the others of a list.</summary>

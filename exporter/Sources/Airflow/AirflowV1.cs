@@ -3,11 +3,11 @@ using System.Net;
 namespace PipelineExporter.Sources.Airflow;
 
 /// <summary>Airflow 2.x. Lists are clamped to 100 rows, task instances alone are not, and have no order.</summary>
-internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, string version) : IAirflowApi
+/// <param name="instancePage">How many task instances to ask for at once.</param>
+internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, string version, int instancePage) : IAirflowApi
 {
     private const int PageSize = 100;
     private const int LastSuccesses = 5;
-    private const int InstancePageSize = 5000;
     private const string InstanceList = "GET /api/v1/dags/~/dagRuns/~/taskInstances";
 
     /// <summary>Once in so many polls the whole list of pools is tried again: an unlimited pool may have got a limit.</summary>
@@ -92,13 +92,20 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     /// <remarks>Where a descending order puts rows without a start first, one of the next few has it.</remarks>
     public async Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct)
     {
-        var page = await WithFieldsAsync(
-            RunFields,
-            fields => requests.AskAsync(
-                $"GET /api/v1/dags/{dagId}/dagRuns",
-                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, "-start_date", LastSuccesses, 0, fields, t),
-                ct));
-        return [.. page.Value.DagRuns.Where(run => run.StartDate is not null)];
+        try
+        {
+            var page = await WithFieldsAsync(
+                RunFields,
+                fields => requests.AskAsync(
+                    $"GET /api/v1/dags/{dagId}/dagRuns",
+                    t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, "-start_date", LastSuccesses, 0, fields, t),
+                    ct));
+            return [.. page.Value.DagRuns.Where(run => run.StartDate is not null)];
+        }
+        catch (AirflowException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return []; // through MWAA, a DAG whose id is too long to be asked for
+        }
     }
 
     public async Task<Dated<TaskInstance>> LiveTaskInstancesAsync(CancellationToken ct)
@@ -234,7 +241,7 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     {
         var (gte, lte) = (from is { } f ? AirflowRequests.Utc(f) : null, to is { } u ? AirflowRequests.Utc(u) : null);
         var answer = await requests.AskAsync(
-            InstanceList, t => rest.GetTaskInstances(states, gte, lte, InstancePageSize, offset, t), ct);
+            InstanceList, t => rest.GetTaskInstances(states, gte, lte, instancePage, offset, t), ct);
         return new Answer<IPage<TaskInstance>>(answer.Value, answer.Date);
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Tests.Sources.Airflow;
 
 namespace PipelineExporter.Tests.Collectors.Airflow;
@@ -79,6 +80,9 @@ internal sealed class ReplayServer : IAsyncDisposable
     private Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
+        // Whether this question is answered decides of no poll.
+        if (context.Request.Query["state"] == AirflowV2.NoState)
+            return FakeAirflow.WriteAsync(context, 422, "application/json", System.Text.Encoding.UTF8.GetString(Recording.Read("3/task_instances.state_invalid").Body), Date);
         if (Fails(path))
             return FakeAirflow.WriteAsync(context, 500, "text/html", "<html>Something bad has happened.</html>");
         if (!path.StartsWith(prefix + "/", StringComparison.Ordinal))

@@ -65,6 +65,7 @@ public sealed class AirflowRequestsTests
                 "GET /api/v2/dags/~/dagRuns?state=failed&end_date_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/m%C3%A9dia.v2/dagRuns?state=success&order_by=-start_date&limit=5",
                 "GET /api/v2/importErrors?limit=1",
+                "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=list_valid_states&order_by=id&limit=1&offset=0",
                 "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=running&state=queued&state=scheduled&state=deferred&state=up_for_retry&state=up_for_reschedule&state=restarting&state=awaiting_input&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=success&state=failed&state=skipped&state=upstream_failed&state=removed&updated_at_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/m%C3%A9dia.v2/dagRuns/scheduled__2026-11-23T06%3A20%3A00%2B00%3A00/taskInstances/group.process/3/tries",
