@@ -20,6 +20,9 @@ internal interface ICollector
 
     TimeSpan Interval { get; }
 
+    /// <summary>What one collection asks the source for, and in how many requests: for the documentation, in Markdown.</summary>
+    string Asks { get; }
+
     /// <summary>Whether a series is published: what is gone from its source is not, though its counters are kept.</summary>
     bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues);
 
@@ -44,6 +47,8 @@ internal abstract class Collector<TSnapshot> : ICollector
     public abstract IReadOnlyList<MetricDesc> Metrics { get; }
 
     public abstract TimeSpan Interval { get; }
+
+    public abstract string Asks { get; }
 
     public virtual bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues) => true;
 

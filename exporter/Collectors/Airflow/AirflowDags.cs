@@ -29,6 +29,8 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
 
     public override string Name => "airflow_dags";
 
+    public override string Asks => "1 request for each 100 DAGs: `/dags`; and once for each DAG that is new to the exporter: `/dags/{dag}/dagRuns`, its last 5 successes.";
+
     public override TimeSpan Interval { get; } = TimeSpan.FromMinutes(5);
 
     /// <summary>The run counters are <see cref="AirflowRuns"/>' to publish.</summary>

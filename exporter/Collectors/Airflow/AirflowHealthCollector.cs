@@ -17,6 +17,8 @@ internal sealed class AirflowHealthCollector(AirflowEnvironment environment) : A
 
     public override string Name => "airflow_health";
 
+    public override string Asks => "2 requests: `/version`, and `/health` (3.x: `/monitor/health`).";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Info, Healthy, Heartbeat];
 
     protected internal override async Task<AirflowHealthSnapshot> CollectAsync(CancellationToken cancellationToken)

@@ -9,6 +9,8 @@ internal sealed class AirflowImportErrors(AirflowEnvironment environment) : Airf
 
     public override string Name => "airflow_import_errors";
 
+    public override string Asks => "1 request: `/importErrors`, of which only the number of errors is read.";
+
     public override TimeSpan Interval { get; } = TimeSpan.FromMinutes(1);
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Files];

@@ -17,6 +17,8 @@ internal sealed partial class AirflowPools(AirflowEnvironment environment) : Air
 
     public override string Name => "airflow_pools";
 
+    public override string Asks => "1 request for each 100 pools: `/pools`. Where Airflow 2 has unlimited pools, the list is found out by some more, once in 20 times.";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Slots, Limit];
 
     protected internal override async Task<PoolList> CollectAsync(CancellationToken cancellationToken)

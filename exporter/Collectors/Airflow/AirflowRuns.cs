@@ -42,6 +42,8 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
 
     public override string Name => "airflow_runs";
 
+    public override string Asks => "2 requests: `/dags/~/dagRuns`, the live runs and those that ended since the last collection (another for each 100 more). Every 5 minutes, while a failed run is open: the runs that failed since.";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
         [.. environment.Runs.Counters, .. RunMetrics.Kept, Live, OldestRunning, FailedOpen, LastFailed, Threshold, OverdueGrace, Overdue];
 

@@ -38,6 +38,8 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
 
     public override string Name => "airflow_tasks";
 
+    public override string Asks => "2 requests: `/dags/~/dagRuns/~/taskInstances`, the live instances and those that finished since the last collection (another for each 100 more, in 2.x for each 5,000). And one for each finished try that the lists do not show any more: `…/tries`.";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
         [.. environment.Tasks.Counters, LastDuration, Instances, OldestRunning, Threshold, Queued, OldestQueued];
 

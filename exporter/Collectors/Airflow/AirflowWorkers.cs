@@ -67,6 +67,8 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
 
     public override string Name => "airflow_workers";
 
+    public override string Asks => "1 request: `GetMetricData`, for 2 metrics of each cluster, which CloudWatch bills; once an hour `ListMetrics`.";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Cpu, Memory];
 
     public override TimeSpan Interval => TimeSpan.FromMinutes(1);

@@ -27,6 +27,8 @@ internal sealed class GlueMetrics(AwsSource source, GlueJobCatalog catalog, Time
 
     public override string Name => "glue_metrics";
 
+    public override string Asks => "1 request for each 500 jobs: `GetMetricData`, for 1 metric of each job, which CloudWatch bills.";
+
     public override string Source => source.Name;
 
     public override SourceIdentity? Identity => source.Identity;
