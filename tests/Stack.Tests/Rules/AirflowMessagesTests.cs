@@ -133,6 +133,24 @@ public sealed class AirflowMessagesTests(AlertmanagerFixture alertmanager) : ICl
         Assert.Equal(muted, alert!["status"]!["inhibitedBy"]!.AsArray().Count > 0);
     }
 
+    [Fact]
+    public async Task A_database_that_is_down_mutes_the_components_that_need_it_in_the_same_Airflow()
+    {
+        await alertmanager.PostAsync([.. from environment in (string[])["down", "up"]
+            from component in (string[])["metadatabase", "scheduler", "triggerer"]
+            where (environment, component) is not ("up", "metadatabase")
+            select Alert(
+                "AirflowComponentUnhealthy", component == "triggerer" ? "warning" : "critical", "airflow",
+                [("environment", environment), ("component", component), ("test", "database")])]);
+
+        await alertmanager.SlackAsync(title => title == "[FIRING] AirflowComponentUnhealthy: metadatabase, down, database");
+
+        var muted = (await alertmanager.QueryAsync("test=\"database\"")).Where(alert => alert!["status"]!["inhibitedBy"]!.AsArray().Count > 0);
+        Assert.Equal(
+            ["down scheduler", "down triggerer"],
+            muted.Select(alert => $"{alert!["labels"]!["environment"]} {alert["labels"]!["component"]}").Order(StringComparer.Ordinal));
+    }
+
     private async Task<IEnumerable<string>> InhibitedByAsync(string name, string environment, string dag)
     {
         var alert = Assert.Single(await alertmanager.QueryAsync($"alertname=\"{name}\"", $"environment=\"{environment}\"", $"dag_id=\"{dag}\""));
