@@ -45,7 +45,14 @@ internal sealed class DagDirectory(TimeProvider time)
                 return true;
             unlisted.Add(dagId);
             gone ??= Read(ledger);
-            return !gone.TryGetValue(dagId, out var since) || time.GetUtcNow() - since < Grace;
+            if (!gone.TryGetValue(dagId, out var since))
+            {
+                // Before the first list nobody knows. Afterwards it went, or it is new and in the next list.
+                if (listed is null)
+                    return true;
+                gone[dagId] = since = time.GetUtcNow();
+            }
+            return time.GetUtcNow() - since < Grace;
         }
     }
 
@@ -56,7 +63,7 @@ internal sealed class DagDirectory(TimeProvider time)
         {
             var now = time.GetUtcNow();
             gone ??= Read(ledger);
-            var before = listed?.Keys ?? [];
+            IEnumerable<string> before = listed is null ? gone.Keys : listed.Keys;
             listed = dags.ToFrozenDictionary(dag => dag.DagId);
             ReadAt = now;
             gone = unlisted.Concat(before).Distinct().Where(dag => !listed.ContainsKey(dag))

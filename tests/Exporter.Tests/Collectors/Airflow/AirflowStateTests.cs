@@ -171,6 +171,33 @@ public sealed class AirflowStateTests
         Assert.StartsWith("airflow/production: Airflow 2 answers 500 to a list of pools that holds one with unlimited slots (-1), and there are 1 such pools.", Assert.Single(lines));
     }
 
+    [Fact]
+    public async Task Unlimited_pools_of_Airflow_2_are_told_by_the_task_instances_in_them()
+    {
+        await using var server = await ListServer.StartAsync("2.11.2");
+        using var exporter = new ReplayedExporter(server.Url);
+        server.Pools = [Pool("default_pool", 128), Pool("boundless", -1), Pool("glue_pool", 8)];
+        server.Instances = [In("boundless", "running", 2, "a"), In("boundless", "running", 1, "b"), In("boundless", "queued", 1, "c"), In("default_pool", "running", 1, "d")];
+
+        await exporter.PollAsync(Rows.Noon, "airflow_tasks");
+        await exporter.PollAsync(Rows.Noon, "airflow_pools");
+
+        var gauges = exporter.Gauges["airflow_pools"];
+        Assert.Equal(128, gauges["airflow_pool_slots_limit default_pool"]);
+        Assert.Equal(8, gauges["airflow_pool_slots_limit glue_pool"]);
+        Assert.Equal((double.PositiveInfinity, double.PositiveInfinity), (gauges["airflow_pool_slots_limit boundless"], gauges["airflow_pool_slots boundless open"]));
+        Assert.Equal((3, 1, 4), (gauges["airflow_pool_slots boundless running"], gauges["airflow_pool_slots boundless queued"], gauges["airflow_pool_slots boundless occupied"]));
+
+        static JsonNode Pool(string name, int slots) => new JsonObject { ["name"] = name, ["slots"] = slots, ["open_slots"] = slots };
+
+        static JsonNode In(string pool, string state, int slots, string task)
+        {
+            var row = Rows.Instance(state, 1, start: -1, task: task);
+            (row["pool"], row["pool_slots"]) = (pool, slots);
+            return row;
+        }
+    }
+
     private static async Task<List<string>> HealthOf(string folder, string fixture, string version)
     {
         var health = await File.ReadAllTextAsync(Path.Combine(Recording.Root, folder, fixture + ".json"));

@@ -182,6 +182,67 @@ public sealed class AirflowTasksTests
         Assert.Equal(Noon, snapshot.OldestRunning[("music", "other")]);
     }
 
+    [Fact]
+    public async Task Queues_tell_how_many_wait_and_since_when_and_stand_at_zero_once_they_are_known()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        using var exporter = new ReplayedExporter(server.Url);
+        await PollAsync(server, exporter, 0, Queued("default", -3, "a"), Queued("default", -7, "b"), Queued("high_memory", -1, "c"), InQueue(Instance("running", 1, start: -1, task: "d"), "default"));
+
+        var gauges = exporter.Gauges["airflow_tasks"];
+        Assert.Equal((2, 1), (gauges["airflow_queued_task_instances default"], gauges["airflow_queued_task_instances high_memory"]));
+        Assert.Equal((Noon - TimeSpan.FromMinutes(7)).ToUnixTimeSeconds(), gauges["airflow_oldest_queued_timestamp_seconds default"]);
+
+        await PollAsync(server, exporter, 1);
+        Assert.Equal((0, 0), (exporter.Gauges["airflow_tasks"]["airflow_queued_task_instances default"], exporter.Gauges["airflow_tasks"]["airflow_queued_task_instances high_memory"]));
+        Assert.DoesNotContain(exporter.Gauges["airflow_tasks"].Keys, gauge => gauge.StartsWith("airflow_oldest_queued", StringComparison.Ordinal));
+
+        static System.Text.Json.Nodes.JsonNode Queued(string queue, double since, string task)
+        {
+            var row = InQueue(Instance("queued", 1, task: task), queue);
+            row["queued_when"] = (Noon + TimeSpan.FromMinutes(since)).ToString("O");
+            return row;
+        }
+
+        static System.Text.Json.Nodes.JsonNode InQueue(System.Text.Json.Nodes.JsonNode row, string queue)
+        {
+            row["queue"] = queue;
+            return row;
+        }
+    }
+
+    [Fact]
+    public async Task Without_task_detail_the_tasks_of_a_DAG_are_one_and_each_is_counted_still()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        using var exporter = new ReplayedExporter(server.Url, configure: settings => settings with
+        {
+            TaskDetail = false,
+            Thresholds = new(_ => null, (_, task, _) => TimeSpan.FromMinutes(task == "train" ? 60 : 30), _ => null),
+        });
+        await PollAsync(server, exporter, 0);
+        await PollAsync(
+            server, exporter, 40, Instance("success", 1, start: 1, end: 2, task: "load"), Instance("failed", 3, maxTries: 0, start: 3, end: 5, task: "store"),
+            Instance("running", 1, start: 1, task: "train"), Instance("running", 1, start: 2, task: "transform"));
+
+        Assert.Equal([("music  failed", 1.0), ("music  success", 1.0)], Pairs(exporter.Counted(TaskMetrics.Finished)));
+        Assert.Equal([("music ", 1.0)], Pairs(exporter.Counted(TaskMetrics.OverThreshold))); // transform's, and not yet train's
+        Assert.DoesNotContain(exporter.Gauges["airflow_tasks"].Keys, gauge => gauge.Contains("threshold", StringComparison.Ordinal));
+        Assert.Equal((Noon + TimeSpan.FromMinutes(1)).ToUnixTimeSeconds(), exporter.Gauges["airflow_tasks"]["airflow_task_oldest_running_start_timestamp_seconds music"]);
+    }
+
+    [Fact]
+    public async Task A_final_state_of_tomorrow_counts_under_its_own_name()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        using var exporter = new ReplayedExporter(server.Url);
+        await PollAsync(server, exporter, 0);
+        server.Tries[TriesPath()] = [Instance("quarantined", 1, start: 0.1, end: 0.5), Instance("running", 2, start: 2)];
+        await PollAsync(server, exporter, 3, Instance("running", 2, start: 2));
+
+        Assert.Equal([("music load quarantined", 1.0)], Pairs(exporter.Counted(TaskMetrics.Tries)));
+    }
+
     private static async Task PollAsync(ListServer server, ReplayedExporter exporter, double minute, params System.Text.Json.Nodes.JsonNode[] instances)
     {
         server.Date = Noon + TimeSpan.FromMinutes(minute);
