@@ -48,6 +48,19 @@ public sealed class MwaaHandlerTests
         Assert.Equal(["ok", "ok"], mwaa.Outcomes);
     }
 
+    [Fact]
+    public async Task A_body_is_passed_on_as_it_is()
+    {
+        await using var mwaa = await Environment.StartAsync((_, _) => (200, Lists));
+        using var client = new HttpClient(new MwaaHandler(
+            "production", mwaa.Credential, new AwsSource(mwaa.Credential.Source, TimeProvider.System, keys: FakeAws.Keys), TimeProvider.System, mwaa.Log));
+
+        using var response = await client.PostAsync("http://a/api/v2/dags/~/dagRuns/list", new StringContent("""{ "page_limit": 5 }"""));
+
+        Assert.Equal((HttpStatusCode.OK, Lists), (response.StatusCode, await response.Content.ReadAsStringAsync()));
+        Assert.Equal("""{"Path":"/dags/~/dagRuns/list","Method":"POST","Body":{ "page_limit": 5 }}""", Assert.Single(mwaa.Aws.Requests).Body);
+    }
+
     [Theory]
     [InlineData("http://a/api/v1/dags/~/dagRuns", "/dags/~/dagRuns")]
     [InlineData("http://a/prefix/api/v2/monitor/health?x=1", "/monitor/health")]
@@ -301,6 +314,8 @@ public sealed class MwaaHandlerTests
     {
         public required FakeAws Aws { get; init; }
 
+        public AirflowCredential.Mwaa Credential { get; private set; } = null!;
+
         public AirflowConnection Connection { get; private set; } = null!;
 
         public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
@@ -334,12 +349,10 @@ public sealed class MwaaHandlerTests
                     context.Response.Headers.Date = date.UtcDateTime.ToString("R", CultureInfo.InvariantCulture);
                 return context.Request.Path == "/" ? AssumeRoleAsync(context, ++roles) : answer(context, request);
             };
+            environment.Credential = new(
+                "music-streaming", new() { Name = "production", Region = "eu-west-1", Role = role, EndpointUrl = environment.Aws.Address }, FakeAws.Keys);
             environment.Connection = new AirflowConnection(
-                new AirflowEndpoint("production", environment.Aws.Address, new AirflowCredential.Mwaa(
-                    "music-streaming", new() { Name = "production", Region = "eu-west-1", Role = role, EndpointUrl = environment.Aws.Address }, FakeAws.Keys))
-                {
-                    Timeout = TimeSpan.FromMinutes(5),
-                },
+                new AirflowEndpoint("production", environment.Aws.Address, environment.Credential) { Timeout = TimeSpan.FromMinutes(5) },
                 environment.Time, environment.Outcomes.Enqueue, environment.Log);
             return environment;
         }
