@@ -27,6 +27,9 @@ internal enum FaultKind
 
     /// <summary>Airflow only: a DAG file cannot be imported.</summary>
     [JsonStringEnumMemberName("import_error")] ImportError,
+
+    /// <summary>Airflow only: its clock is <see cref="Fault.Skew"/> off, forward unless negative.</summary>
+    [JsonStringEnumMemberName("clock_skew")] ClockSkew,
 }
 
 /// <summary>A fault of one source.</summary>
@@ -46,6 +49,9 @@ internal sealed record Fault
     /// <summary>Seconds.</summary>
     public double Latency { get; set; } = 1;
 
+    /// <summary>Seconds.</summary>
+    public double Skew { get; init; }
+
     /// <summary>Of a request to be struck, 0 to 1.</summary>
     public double Probability { get; set; } = 1;
 
@@ -53,6 +59,10 @@ internal sealed record Fault
     public int? Count { get; init; }
 
     public DateTimeOffset? Until { get; init; }
+
+    /// <summary>Something that is so while the fault is on, rather than a request that fails.</summary>
+    [JsonIgnore]
+    public bool IsCondition => Kind is FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew;
 
     static readonly string[] Sources = ["airflow", "glue", "cloudwatch", "sts", "*"];
 
@@ -62,6 +72,7 @@ internal sealed record Fault
         _ when !Sources.Contains(Source) => $"unknown source '{Source}', known are: {string.Join(", ", Sources)}",
         { Probability: not (> 0 and <= 1) } => "probability is above 0 and at most 1",
         { Latency: not (>= 0 and <= 3600) } => "latency is in seconds, 0 to 3600",
+        { Skew: not (>= -86400 and <= 86400) } => "skew is in seconds, at most a day either way",
         { Status: not (null or (>= 400 and <= 599)) } => "status is 400 to 599",
         { Count: < 1 } => "count is at least 1",
         _ => null,
@@ -100,6 +111,10 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
 
     /// <summary>Whether a standing condition is on; asking does not use it up.</summary>
     public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
+
+    /// <summary>How far a source's clock is off, all its faults together.</summary>
+    public TimeSpan ClockSkew(string source) =>
+        TimeSpan.FromSeconds(All.Where(fault => fault.Kind == FaultKind.ClockSkew && (fault.Source == source || fault.Source == "*")).Sum(fault => fault.Skew));
 
     /// <summary>
     /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.
@@ -143,7 +158,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
             List<Fault> due = [];
             foreach (var fault in faults)
             {
-                if ((fault.Source != source && fault.Source != "*") || fault.Kind is FaultKind.UnlimitedPool or FaultKind.ImportError)
+                if ((fault.Source != source && fault.Source != "*") || fault.IsCondition)
                     continue;
                 if (fault.Match is { } match && !target.Contains(match, StringComparison.Ordinal))
                     continue;

@@ -5,8 +5,6 @@ namespace PipelineExporter.Simulator.Airflow.V1;
 /// <summary>The rows of REST v1, their members in alphabetical order.</summary>
 internal static class V1Rows
 {
-    public const string Version = "2.11.2";
-
     public static readonly IReadOnlySet<string> DagFields = new HashSet<string>
     {
         "dag_display_name", "dag_id", "default_view", "description", "file_token", "fileloc", "has_import_errors", "has_task_concurrency_limits",
@@ -99,7 +97,7 @@ internal static class V1Rows
         row.Text("state", StateNames.Of(run.State));
     }
 
-    public static void Task(RowWriter row, TaskRow task)
+    public static void Task(RowWriter row, TaskRow task, V1Server server)
     {
         row.Text("dag_id", task.Run.Dag.Id);
         row.Text("dag_run_id", Edition.V1.RunId(task.Run));
@@ -118,7 +116,7 @@ internal static class V1Rows
         row.Text("task_id", task.Task.Id);
         row.Member("trigger", () => Trigger(row, task));
         row.Member("triggerer_job", () => TriggererJob(row, task));
-        row.Number("try_number", task.Phase.Try);
+        row.Number("try_number", server.TryNumber(task.Task, task.Phase));
         row.Text("unixname", "airflow");
     }
 

@@ -7,39 +7,39 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Airflow.V2;
 
-/// <summary>Airflow 3.3 with REST v2 and tokens, under /airflow3.</summary>
-internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeProvider time)
+/// <summary>Airflow 3 with REST v2 and tokens, under /airflow3.</summary>
+internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, AirflowServers servers)
 {
     const string Root = "/airflow3";
     const string Api = Root + "/api/v2";
     const string Any = "~";
 
-    readonly V2Tokens tokens = new(time);
+    readonly V2Tokens tokens = new(servers);
 
     public void Map(IEndpointRouteBuilder routes)
     {
         var login = new V2Login(tokens);
-        routes.MapPost(Root + "/auth/token", context => GuardAsync(context, _ => login.AnswerAsync(context, V2Tokens.Lifetime)));
-        routes.MapPost(Root + "/auth/token/cli", context => GuardAsync(context, _ => login.AnswerAsync(context, V2Tokens.CliLifetime)));
+        routes.MapPost(Root + "/auth/token", context => GuardAsync(context, _ => login.AnswerAsync(context, forCli: false)));
+        routes.MapPost(Root + "/auth/token/cli", context => GuardAsync(context, _ => login.AnswerAsync(context, forCli: true)));
         routes.MapGet(Root + "/auth/token", context => GuardAsync(context, _ => throw V2Login.NotForAll()));
 
         Open(routes, "/monitor/health", Health);
         Open(routes, "/version", Version);
-        Get(routes, "/dags", Dags);
-        Get(routes, "/dags/{dagId}", Dag);
-        Get(routes, "/dags/{dagId}/dagRuns", Runs);
-        Get(routes, "/dags/{dagId}/dagRuns/{runId}", Run);
+        Get(routes, Access.Dags, "/dags", Dags);
+        Get(routes, Access.Dags, "/dags/{dagId}", Dag);
+        Get(routes, Access.ReadRuns, "/dags/{dagId}/dagRuns", Runs);
+        Get(routes, Access.ReadRuns, "/dags/{dagId}/dagRuns/{runId}", Run);
         const string Tasks = "/dags/{dagId}/dagRuns/{runId}/taskInstances";
-        Get(routes, Tasks, TaskInstances);
-        Get(routes, Tasks + "/{taskId}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/tries", Tries);
-        Get(routes, Tasks + "/{taskId}/tries/{tryNumber:int}", Try);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}/tries", Tries);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}/tries/{tryNumber:int}", Try);
-        Get(routes, "/pools", Pools);
-        Get(routes, "/pools/{name}", Pool);
-        Get(routes, "/importErrors", ImportErrors);
+        Get(routes, Access.ReadTasks, Tasks, TaskInstances);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/tries", Tries);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/tries/{tryNumber:int}", Try);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}/tries", Tries);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}/tries/{tryNumber:int}", Try);
+        Get(routes, Access.Pools, "/pools", Pools);
+        Get(routes, Access.Pools, "/pools/{name}", Pool);
+        Get(routes, Access.ReadImportErrors, "/importErrors", ImportErrors);
 
         Gone(routes, Api + "/{**path}", "API route not found");
         Gone(routes, Root + "/{**path}", "API route not found");
@@ -48,7 +48,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     }
 
     /// <summary>One request that may be answered.</summary>
-    sealed record Call(HttpContext Context, AirflowData Data, V2Query Query)
+    sealed record Call(HttpContext Context, AirflowData Data, V2Query Query, V2Server Server)
     {
         public string Route(string name) => (string)Context.GetRouteValue(name)!;
 
@@ -71,18 +71,26 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     void Open(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer) =>
         routes.MapGet(Api + path, context => GuardAsync(context, now => AnswerAsync(context, answer, now)));
 
-    void Get(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer) => routes.MapGet(Api + path, context => GuardAsync(context, now =>
+    void Get(IEndpointRouteBuilder routes, Access needed, string path, Action<Call, Utf8JsonWriter> answer) => routes.MapGet(Api + path, context => GuardAsync(context, now =>
     {
-        tokens.Check(context.Request.Headers.Authorization);
+        Admit(context, needed);
         return AnswerAsync(context, answer, now);
     }));
+
+    /// <exception cref="AirflowRefusal">Nobody known, or somebody who may not.</exception>
+    void Admit(HttpContext context, Access needed)
+    {
+        var user = context.Features.Get<AirflowUser>() ?? tokens.Check(context.Request.Headers.Authorization);
+        if (user.Lacks(needed))
+            throw V2Errors.Detail(403, "Forbidden");
+    }
 
     void Gone(IEndpointRouteBuilder routes, string path, string error) =>
         routes.MapFallback(path, context => GuardAsync(context, _ => throw V2Errors.NoSuchRoute(error)));
 
     async Task GuardAsync(HttpContext context, Func<DateTimeOffset, Task> answer)
     {
-        var now = time.GetUtcNow();
+        var now = servers.Now;
         context.Response.Headers.Date = now.ToString("R");
         if (await faults.StrikeAsync(context, AirflowData.Source, context.Request.Path, (c, status) => SendAsync(c, Failure(status))))
             return;
@@ -100,7 +108,8 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
 
     Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, DateTimeOffset now)
     {
-        var call = new Call(context, new AirflowData(model, faults, Edition.V2, now), new V2Query(context.Request.Query));
+        var server = new V2Server(servers.Settings.Airflow3Version);
+        var call = new Call(context, new AirflowData(model, faults, server.Edition, now), new V2Query(context.Request.Query, server), server);
         return AirflowAnswer.SendV2Async(context, 200, "application/json", json => answer(call, json), text: null);
     }
 
@@ -134,7 +143,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     static void Version(Call call, Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        json.WriteString("version", V2Rows.Version);
+        json.WriteString("version", call.Server.Version.ToString(3));
         json.WriteString("git_version", ".release:simulated");
         json.WriteEndObject();
     }
@@ -166,12 +175,12 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             (lastRunState is null || LastState(dag) == lastRunState) &&
             Patterns.Holds(query.Text("dag_id_pattern"), dag.Id) &&
             Patterns.Holds(query.Text("dag_display_name_pattern"), dag.Id));
-        Collection(json, "dags", order.Sort(dags), query, (row, dag) => V2Rows.Dag(row, dag, call.Data));
+        Collection(call, json, "dags", order.Sort(dags), (row, dag) => V2Rows.Dag(row, dag, call.Data));
 
         string? LastState(DagDefinition dag) => call.Data.LastRun(dag) is { } run ? StateNames.Of(run.StateAt(call.Data.Now)) : null;
     }
 
-    static void Dag(Call call, Utf8JsonWriter json) => Single(json, row => V2Rows.Dag(row, call.Dag(), call.Data));
+    static void Dag(Call call, Utf8JsonWriter json) => Single(call, json, row => V2Rows.Dag(row, call.Dag(), call.Data));
 
     static void Runs(Call call, Utf8JsonWriter json)
     {
@@ -191,7 +200,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             DagIdPattern = query.Text("dag_id_pattern"),
             RunIdPattern = query.Text("run_id_pattern"),
         };
-        Paged(json, "dag_runs", RunsPage(call.Data, filter, order, query), V2Rows.Run);
+        Paged(call, json, "dag_runs", RunsPage(call.Data, filter, order, query), (row, run) => V2Rows.Run(row, run, call.Server));
     }
 
     static void Run(Call call, Utf8JsonWriter json)
@@ -199,7 +208,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
         var (dagId, runId) = (call.Route("dagId"), call.Route("runId"));
         var run = call.Data.FindRun(dagId, runId) ??
             throw V2Errors.Detail(404, $"The DagRun with dag_id: `{dagId}` and run_id: `{runId}` was not found");
-        Single(json, row => V2Rows.Run(row, new RunRow(run, call.Data.Now)));
+        Single(call, json, row => V2Rows.Run(row, new RunRow(run, call.Data.Now), call.Server));
     }
 
     static void TaskInstances(Call call, Utf8JsonWriter json)
@@ -229,7 +238,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             RunIdPattern = query.Text("run_id_pattern"),
             TaskNamePattern = query.Text("task_display_name_pattern"),
         };
-        Paged(json, "task_instances", TaskInstancesPage(call.Data, filter, order, query), V2Rows.Task);
+        Paged(call, json, "task_instances", TaskInstancesPage(call.Data, filter, order, query), V2Rows.Task);
     }
 
     static V2Page<RunRow> RunsPage(AirflowData data, RunFilter filter, Ordering<RunRow> order, V2Query query)
@@ -262,7 +271,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     static void TaskInstance(Call call, Utf8JsonWriter json)
     {
         var instance = call.TaskInstance();
-        Single(json, row => V2Rows.Task(row, instance));
+        Single(call, json, row => V2Rows.Task(row, instance));
     }
 
     static void Tries(Call call, Utf8JsonWriter json)
@@ -270,7 +279,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
         var instance = call.TaskInstance().Instance;
         var tries = instance.TriesAt(call.Data.Now).ToList();
         json.WriteStartObject();
-        Rows(json, "task_instances", tries, (row, phase) => V2Rows.Try(row, instance, phase));
+        Rows(call, json, "task_instances", tries, (row, phase) => V2Rows.Try(row, instance, phase));
         json.WriteNumber("total_entries", tries.Count);
         json.WriteEndObject();
     }
@@ -282,7 +291,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
         var phases = instance.TriesAt(call.Data.Now).Where(phase => phase.Try == number).ToList();
         if (phases.Count == 0)
             throw V2Errors.NoSuchTask(call.Route("dagId"), call.Route("runId"), call.Route("taskId"), call.MapIndex, number);
-        Single(json, row => V2Rows.Try(row, instance, phases[^1]));
+        Single(call, json, row => V2Rows.Try(row, instance, phases[^1]));
     }
 
     static void Pools(Call call, Utf8JsonWriter json)
@@ -295,14 +304,14 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             _ => null,
         });
         var named = pools.Where(pool => Patterns.Holds(call.Query.Text("pool_name_pattern"), pool.Pool.Name));
-        Collection(json, "pools", order.Sort(named), call.Query, V2Rows.Pool);
+        Collection(call, json, "pools", order.Sort(named), V2Rows.Pool);
     }
 
     static void Pool(Call call, Utf8JsonWriter json)
     {
         var name = call.Route("name");
         var pool = call.Data.Pools().FirstOrDefault(pool => pool.Pool.Name == name) ?? throw V2Errors.Detail(404, $"The Pool with name: `{name}` was not found");
-        Single(json, row => V2Rows.Pool(row, pool));
+        Single(call, json, row => V2Rows.Pool(row, pool));
     }
 
     static void ImportErrors(Call call, Utf8JsonWriter json)
@@ -316,19 +325,19 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             _ => null,
         });
         var named = call.Data.ImportErrors().Where(error => Patterns.Holds(call.Query.Text("filename_pattern"), error.File));
-        Collection(json, "import_errors", order.Sort(named), call.Query, V2Rows.ImportError);
+        Collection(call, json, "import_errors", order.Sort(named), V2Rows.ImportError);
     }
 
-    static void Single(Utf8JsonWriter json, Action<RowWriter> write)
+    static void Single(Call call, Utf8JsonWriter json, Action<RowWriter> write)
     {
         json.WriteStartObject();
-        write(new RowWriter(json, zulu: true));
+        write(new RowWriter(json, zulu: true, absent: call.Server.Absent));
         json.WriteEndObject();
     }
 
-    static void Rows<TRow>(Utf8JsonWriter json, string name, IEnumerable<TRow> rows, Action<RowWriter, TRow> write)
+    static void Rows<TRow>(Call call, Utf8JsonWriter json, string name, IEnumerable<TRow> rows, Action<RowWriter, TRow> write)
     {
-        var row = new RowWriter(json, zulu: true);
+        var row = new RowWriter(json, zulu: true, absent: call.Server.Absent);
         json.WriteStartArray(name);
         foreach (var item in rows)
         {
@@ -340,22 +349,25 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     }
 
     /// <summary>A list without cursor.</summary>
-    static void Collection<TRow>(Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, V2Query query, Action<RowWriter, TRow> write)
+    static void Collection<TRow>(Call call, Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, Action<RowWriter, TRow> write)
     {
         json.WriteStartObject();
-        Rows(json, name, rows.Skip(query.Offset).Take(query.Limit), write);
+        Rows(call, json, name, rows.Skip(call.Query.Offset).Take(call.Query.Limit), write);
         json.WriteNumber("total_entries", rows.Count);
         json.WriteEndObject();
     }
 
-    static void Paged<TRow>(Utf8JsonWriter json, string name, V2Page<TRow> page, Action<RowWriter, TRow> write)
+    static void Paged<TRow>(Call call, Utf8JsonWriter json, string name, V2Page<TRow> page, Action<RowWriter, TRow> write)
     {
         json.WriteStartObject();
-        Rows(json, name, page.Rows, write);
+        Rows(call, json, name, page.Rows, write);
         json.WriteNumber("total_entries", page.Total);
-        new RowWriter(json, zulu: true).Number("total_entries_limit", page.TotalLimit);
-        json.WriteString("next_cursor", page.Next);
-        json.WriteString("previous_cursor", page.Previous);
+        if (call.Server.HasCursors)
+        {
+            new RowWriter(json, zulu: true).Number("total_entries_limit", page.TotalLimit);
+            json.WriteString("next_cursor", page.Next);
+            json.WriteString("previous_cursor", page.Previous);
+        }
         json.WriteEndObject();
     }
 }

@@ -5,8 +5,6 @@ namespace PipelineExporter.Simulator.Airflow.V2;
 /// <summary>The rows of REST v2, their members in the server's order.</summary>
 internal static class V2Rows
 {
-    public const string Version = "3.3.2";
-
     public static void Dag(RowWriter row, DagDefinition dag, AirflowData data)
     {
         var next = data.NextRun(dag);
@@ -55,7 +53,7 @@ internal static class V2Rows
         row.Text("file_token", "Ii9vcHQvYWlyZmxvdy9kYWdzIg.simulated");
     }
 
-    public static void Run(RowWriter row, RunRow run)
+    public static void Run(RowWriter row, RunRow run, V2Server server)
     {
         var interval = Edition.V2.DataInterval(run.Run);
         row.Text("dag_run_id", Edition.V2.RunId(run.Run));
@@ -64,12 +62,13 @@ internal static class V2Rows
         row.Time("queued_at", run.Run.QueuedAt);
         row.Time("start_date", run.Start);
         row.Time("end_date", run.End);
-        row.Seconds("duration", run.Duration);
+        if (server.HasRunDuration)
+            row.Seconds("duration", run.Duration);
         row.Time("data_interval_start", interval?.Start);
         row.Time("data_interval_end", interval?.End);
         row.Time("run_after", run.Run.RunAfter);
         row.Time("last_scheduling_decision", run.Run.LastSchedulingDecisionAt(run.Now));
-        row.Text("run_type", Edition.V2.RunType(run.Run.Kind));
+        row.Text("run_type", server.Edition.RunType(run.Run.Kind));
         row.Text("state", StateNames.Of(run.State));
         row.Text("triggered_by", run.Run.Kind switch
         {
