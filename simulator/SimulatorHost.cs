@@ -12,7 +12,7 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator;
 
-/// <summary>A running simulator: Airflow under /airflow2, /airflow3 and /airflow, AWS at /, its controls and inboxes under /simulator.</summary>
+/// <summary>A running simulator: Airflow under /airflow2, /airflow3 and /airflow, AWS at / and /restapi, its controls and inboxes under /simulator.</summary>
 public sealed class SimulatorHost : IAsyncDisposable
 {
     readonly WebApplication app;
@@ -71,12 +71,13 @@ public sealed class SimulatorHost : IAsyncDisposable
         var incidents = new IncidentLog(options.Time);
         var faults = new FaultInjector(options.Time, options.Seed);
         var model = new PipelineModel(options.Seed, incidents);
+        var edits = new EditLog(options.Seed);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         var servers = new AirflowServers(options.Airflow, faults, options.Time);
         web.UseUpgradableAirflow(servers);
         web.UseRouting();
-        web.MapControl(incidents, faults, model, options.Time);
-        web.MapAirflow(model, faults, servers);
+        web.MapControl(incidents, faults, model, edits, options.Time);
+        web.MapAirflow(model, edits, faults, servers);
         web.MapAws(model, faults, options.Time);
         web.MapInbox(mail, slack, options.Time);
         web.MapPages(mail, slack, incidents, smtp?.Endpoint);

@@ -7,24 +7,26 @@ namespace PipelineExporter.Simulator.Airflow;
 /// What one request sees: the pipeline at one instant, through one edition. Questions about live work and about what
 /// changed lately play only the runs of that time, however long the history is.
 /// </summary>
-internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edition edition, DateTimeOffset now)
+internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjector faults, Edition edition, DateTimeOffset now)
 {
+    readonly EditedRuns pipeline = new(model, edits);
+
     public DateTimeOffset Now => now;
 
     public Edition Edition => edition;
 
-    public IEnumerable<DagDefinition> Dags => model.Dags;
+    public IEnumerable<DagDefinition> Dags => model.Dags.Where(dag => !pipeline.IsDeleted(dag, now));
 
-    public DagDefinition? FindDag(string dagId) => model.FindDag(dagId);
+    public DagDefinition? FindDag(string dagId) => model.FindDag(dagId) is { } dag && !pipeline.IsDeleted(dag, now) ? dag : null;
 
     /// <summary>Every run that a filter lets through.</summary>
     public IEnumerable<RunRow> Runs(RunFilter filter) => Spans(filter)
-        .SelectMany(span => model.Runs(span.Dag, span.Since, now))
+        .SelectMany(span => pipeline.Runs(span.Dag, span.Since, now))
         .Select(run => new RunRow(run, now))
         .Where(row => filter.Holds(row, edition));
 
     /// <summary>One page of them.</summary>
-    public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, this).Page(filter, order, offset, limit);
+    public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, pipeline, this).Page(filter, order, offset, limit);
 
     /// <summary>The DAGs whose runs may be in an answer, and since when.</summary>
     public IEnumerable<DagSpan> Spans(RunFilter filter)
@@ -54,7 +56,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>A run by its id in this edition; null when there is none (yet).</summary>
     public DagRun? FindRun(string dagId, string runId) =>
         model.FindDag(dagId) is { } dag && Edition.MomentOf(runId) is { } moment
-            ? model.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
+            ? pipeline.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
                 .FirstOrDefault(run => edition.RunId(run) == runId)
             : null;
 
@@ -63,7 +65,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         TaskInstances(new TaskFilter { Run = run }).FirstOrDefault(row => row.Task.Id == taskId && row.Instance.MapIndex == mapIndex);
 
     /// <summary>The run that was started last.</summary>
-    public DagRun? LastRun(DagDefinition dag) => model.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
+    public DagRun? LastRun(DagDefinition dag) => pipeline.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
 
     public DateTimeOffset? NextRun(DagDefinition dag) => PipelineModel.NextRun(dag, now);
 
@@ -119,7 +121,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         {
             if (Since(dag, filter) is not { } since)
                 continue;
-            foreach (var run in model.Runs(dag, since, now))
+            foreach (var run in pipeline.Runs(dag, since, now))
                 yield return run;
         }
     }
@@ -142,7 +144,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         var since = Latest(bounds) ?? DateTimeOffset.UnixEpoch;
         if (onlyFailed)
         {
-            if (model.FirstFailure(dag) is not { } first)
+            if (pipeline.FirstFailure(dag) is not { } first)
                 return null;
             since = first > since ? first : since;
         }

@@ -26,11 +26,11 @@ internal static class AirflowRoutes
         return next(context);
     });
 
-    public static void MapAirflow(this IEndpointRouteBuilder routes, PipelineModel model, FaultInjector faults, AirflowServers servers)
+    public static void MapAirflow(this IEndpointRouteBuilder routes, PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
     {
-        new AirflowV1(model, faults, servers).Map(routes);
-        new AirflowV2(model, faults, servers).Map(routes);
-        routes.MapRunPages(model, faults, servers);
+        new AirflowV1(model, edits, faults, servers).Map(routes);
+        new AirflowV2(model, edits, faults, servers).Map(routes);
+        routes.MapRunPages(model, edits, faults, servers);
         routes.MapGet("/simulator/airflow", context => WriteAsync(context, servers.Settings));
         routes.MapPost("/simulator/airflow", context => ChangeAsync(context, servers));
     }

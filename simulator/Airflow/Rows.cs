@@ -14,7 +14,7 @@ internal sealed record RunRow(DagRun Run, DateTimeOffset Now)
     public DateTimeOffset UpdatedAt => Run.UpdatedAt(Now);
 
     /// <summary>Seconds; of a finished run only.</summary>
-    public double? Duration => End is { } end ? Math.Round((end - Run.StartDate).TotalSeconds, 6) : null;
+    public double? Duration => (Start, End) is ({ } start, { } end) ? Math.Round((end - start).TotalSeconds, 6) : null;
 
     public DateTimeOffset? NullAs(Edition edition) => edition.NullIsNow ? Now : null;
 }

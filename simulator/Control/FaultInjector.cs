@@ -36,7 +36,7 @@ internal enum FaultKind
 /// <remarks>What has a default is settable: the JSON source generator would set an absent init-only property to zero.</remarks>
 internal sealed record Fault
 {
-    /// <summary>airflow, glue, cloudwatch, sts; or * for every one.</summary>
+    /// <summary>airflow, mwaa, glue, cloudwatch, sts; or * for every one.</summary>
     public required string Source { get; init; }
 
     public required FaultKind Kind { get; init; }
@@ -64,7 +64,7 @@ internal sealed record Fault
     [JsonIgnore]
     public bool IsCondition => Kind is FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew;
 
-    static readonly string[] Sources = ["airflow", "glue", "cloudwatch", "sts", "*"];
+    static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "sts", "*"];
 
     /// <summary>What is wrong with it; null when it can strike.</summary>
     public string? Problem => this switch

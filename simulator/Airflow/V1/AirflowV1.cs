@@ -10,7 +10,7 @@ using PipelineExporter.Simulator.Pipeline;
 namespace PipelineExporter.Simulator.Airflow.V1;
 
 /// <summary>Airflow 2 with REST v1 and basic auth, under /airflow2.</summary>
-internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, AirflowServers servers)
+internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
 {
     const string Root = "/airflow2";
     const string Api = Root + "/api/v1";
@@ -49,6 +49,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, Airfl
         Get(routes, Access.Pools, Api + "/pools", Pools, "limit", "offset", "order_by");
         Get(routes, Access.Pools, Api + "/pools/{name}", Pool);
         Get(routes, Access.ReadImportErrors, Api + "/importErrors", ImportErrors, "limit", "offset", "order_by");
+        MapWrites(routes);
         routes.MapFallback(Api + "/{**path}", context => SendAsync(context, V1Errors.NoSuchPath()));
         routes.MapFallback(Root + "/{**path}", context => SendAsync(context, V1Errors.Html(404, "Airflow 404")));
     }
@@ -72,7 +73,10 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, Airfl
 
     static IEnumerable<string> Bounds(IEnumerable<string> names) => names.SelectMany(name => new[] { name + "_gte", name + "_lte" });
 
-    async Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, HashSet<string> known, Access needed)
+    Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, HashSet<string> known, Access needed) => GuardAsync(context, known, needed, call =>
+        AirflowAnswer.SendV1Async(context, 200, "application/json", json => answer(call, json), text: null));
+
+    async Task GuardAsync(HttpContext context, HashSet<string> known, Access needed, Func<Call, Task> answer)
     {
         var now = servers.Now;
         context.Response.Headers.Date = now.ToString("R");
@@ -82,8 +86,8 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, Airfl
         {
             if (needed != Access.None && User(context)?.Lacks(needed) != false)
                 throw V1Errors.Forbidden();
-            var call = new Call(context, new AirflowData(model, faults, Edition.V1, now), new V1Query(context.Request.Query, known), new V1Server(servers.Settings.Airflow2Version));
-            await AirflowAnswer.SendV1Async(context, 200, "application/json", json => answer(call, json), text: null);
+            var data = new AirflowData(model, edits, faults, Edition.V1, now);
+            await answer(new Call(context, data, new V1Query(context.Request.Query, known), new V1Server(servers.Settings.Airflow2Version)));
         }
         catch (AirflowRefusal refusal)
         {
@@ -182,11 +186,12 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, Airfl
 
     static void Run(Call call, Utf8JsonWriter json)
     {
-        var (dagId, runId) = (call.Route("dagId"), call.Route("runId"));
-        var run = call.Data.FindRun(dagId, runId) ??
-            throw V1Errors.NotFound("DAGRun not found", $"DAGRun with DAG ID: '{dagId}' and DagRun ID: '{runId}' not found");
+        var run = FindRun(call);
         Single(call, json, row => V1Rows.Run(row, new RunRow(run, call.Data.Now)));
     }
+
+    static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
+        throw V1Errors.NotFound("DAGRun not found", $"DAGRun with DAG ID: '{call.Route("dagId")}' and DagRun ID: '{call.Route("runId")}' not found");
 
     static void TaskInstances(Call call, Utf8JsonWriter json)
     {
@@ -220,13 +225,18 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, Airfl
 
     static void TaskInstance(Call call, Utf8JsonWriter json)
     {
+        var instance = FindTask(call);
+        Single(call, json, row => V1Rows.Task(row, instance, call.Server));
+    }
+
+    static TaskRow FindTask(Call call)
+    {
         var (taskId, mapIndex) = (call.Route("taskId"), MapIndex(call));
         var run = call.Data.FindRun(call.Route("dagId"), call.Route("runId"));
         if (run is null || !run.Dag.Tasks.Any(task => task.Id == taskId))
             throw V1Errors.NotFound("Task instance not found", detail: null);
-        var instance = call.Data.FindTask(run, taskId, mapIndex) ?? throw V1Errors.NotFound("Task instance not found",
+        return call.Data.FindTask(run, taskId, mapIndex) ?? throw V1Errors.NotFound("Task instance not found",
             mapIndex < 0 ? "Task instance is mapped, add the map_index value to the URL" : null);
-        Single(call, json, row => V1Rows.Task(row, instance, call.Server));
     }
 
     /// <summary>What is not there, and ~, is an empty list; limit and order are ignored.</summary>

@@ -143,7 +143,7 @@ internal static class V1Rows
         row.Text("executor_config", "{}");
         row.Text("hostname", phase.Pid is null ? "" : RunNotes.Worker);
         row.Number("map_index", instance.MapIndex);
-        row.Number("max_tries", instance.MaxTries);
+        row.Number("max_tries", phase.MaxTries ?? instance.MaxTries);
     }
 
     static void Queued(RowWriter row, TaskInstance instance, TaskPhase phase)

@@ -8,7 +8,7 @@ using PipelineExporter.Simulator.Pipeline;
 namespace PipelineExporter.Simulator.Airflow.V2;
 
 /// <summary>Airflow 3 with REST v2 and tokens, under /airflow3.</summary>
-internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, AirflowServers servers)
+internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
 {
     const string Root = "/airflow3";
     const string Api = Root + "/api/v2";
@@ -40,6 +40,8 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, Airfl
         Get(routes, Access.Pools, "/pools", Pools);
         Get(routes, Access.Pools, "/pools/{name}", Pool);
         Get(routes, Access.ReadImportErrors, "/importErrors", ImportErrors);
+
+        MapWrites(routes);
 
         Gone(routes, Api + "/{**path}", "API route not found");
         Gone(routes, Root + "/{**path}", "API route not found");
@@ -108,9 +110,14 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, Airfl
 
     Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, DateTimeOffset now)
     {
-        var server = new V2Server(servers.Settings.Airflow3Version);
-        var call = new Call(context, new AirflowData(model, faults, server.Edition, now), new V2Query(context.Request.Query, server), server);
+        var call = CallOf(context, now);
         return AirflowAnswer.SendV2Async(context, 200, "application/json", json => answer(call, json), text: null);
+    }
+
+    Call CallOf(HttpContext context, DateTimeOffset now)
+    {
+        var server = new V2Server(servers.Settings.Airflow3Version);
+        return new Call(context, new AirflowData(model, edits, faults, server.Edition, now), new V2Query(context.Request.Query, server), server);
     }
 
     static Task SendAsync(HttpContext context, AirflowRefusal refusal) =>
@@ -205,11 +212,12 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, Airfl
 
     static void Run(Call call, Utf8JsonWriter json)
     {
-        var (dagId, runId) = (call.Route("dagId"), call.Route("runId"));
-        var run = call.Data.FindRun(dagId, runId) ??
-            throw V2Errors.Detail(404, $"The DagRun with dag_id: `{dagId}` and run_id: `{runId}` was not found");
+        var run = FindRun(call);
         Single(call, json, row => V2Rows.Run(row, new RunRow(run, call.Data.Now), call.Server));
     }
+
+    static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
+        throw V2Errors.Detail(404, $"The DagRun with dag_id: `{call.Route("dagId")}` and run_id: `{call.Route("runId")}` was not found");
 
     static void TaskInstances(Call call, Utf8JsonWriter json)
     {

@@ -59,7 +59,7 @@ internal static class V2Rows
         row.Text("dag_run_id", Edition.V2.RunId(run.Run));
         row.Text("dag_id", run.Run.Dag.Id);
         row.Time("logical_date", Edition.V2.LogicalDate(run.Run));
-        row.Time("queued_at", run.Run.QueuedAt);
+        row.Time("queued_at", run.Run.At(run.Now).QueuedAt);
         row.Time("start_date", run.Start);
         row.Time("end_date", run.End);
         if (server.HasRunDuration)
@@ -130,7 +130,7 @@ internal static class V2Rows
         row.Seconds("duration", phase.Duration);
         row.Text("state", StateNames.Of(phase.State));
         row.Number("try_number", phase.Try);
-        row.Number("max_tries", instance.MaxTries);
+        row.Number("max_tries", phase.MaxTries ?? instance.MaxTries);
         row.Text("task_display_name", instance.Task.Id);
         row.Text("dag_display_name", instance.Run.Dag.Id);
         row.Text("hostname", phase.Pid is null ? "" : RunNotes.Worker);
