@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Airflow.Mwaa;
 using PipelineExporter.Simulator.Aws;
 using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Inbox;
@@ -74,6 +75,7 @@ public sealed class SimulatorHost : IAsyncDisposable
         var edits = new EditLog(options.Seed);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         var servers = new AirflowServers(options.Airflow, faults, options.Time);
+        web.UseMwaa(faults, options.Time);
         web.UseUpgradableAirflow(servers);
         web.UseRouting();
         web.MapControl(incidents, faults, model, edits, options.Time);
