@@ -10,6 +10,7 @@ namespace PipelineExporter.Simulator.Airflow;
 internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjector faults, Edition edition, DateTimeOffset now)
 {
     readonly EditedRuns pipeline = new(model, edits);
+    readonly AirflowOddities oddities = new(faults, model);
 
     public DateTimeOffset Now => now;
 
@@ -17,13 +18,19 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
 
     public IEnumerable<DagDefinition> Dags => model.Dags.Where(dag => !pipeline.IsDeleted(dag, now));
 
+    /// <summary>Faults that change what rows say.</summary>
+    public AirflowOddities Oddities => oddities;
+
     public DagDefinition? FindDag(string dagId) => model.FindDag(dagId) is { } dag && !pipeline.IsDeleted(dag, now) ? dag : null;
 
     /// <summary>Every run that a filter lets through.</summary>
     public IEnumerable<RunRow> Runs(RunFilter filter) => Spans(filter)
         .SelectMany(span => pipeline.Runs(span.Dag, span.Since, now))
-        .Select(run => new RunRow(run, now))
+        .Where(oddities.Exists)
+        .Select(Row)
         .Where(row => filter.Holds(row, edition));
+
+    public RunRow Row(DagRun run) => new(run, now, oddities.IsQuarantined(run));
 
     /// <summary>One page of them.</summary>
     public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, pipeline, this).Page(filter, order, offset, limit);
@@ -46,7 +53,7 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
             {
                 if (instance.At(now) is not { } phase)
                     continue;
-                var row = new TaskRow(instance, phase, now);
+                var row = new TaskRow(instance, oddities.Shown(instance, phase), now);
                 if (filter.Holds(row, edition))
                     yield return row;
             }
@@ -57,15 +64,18 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
     public DagRun? FindRun(string dagId, string runId) =>
         model.FindDag(dagId) is { } dag && Edition.MomentOf(runId) is { } moment
             ? pipeline.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
-                .FirstOrDefault(run => edition.RunId(run) == runId)
+                .FirstOrDefault(run => edition.RunId(run) == runId && oddities.Exists(run))
             : null;
 
     /// <summary>The instance of a task, or of one map index (−1: not mapped).</summary>
     public TaskRow? FindTask(DagRun run, string taskId, int mapIndex) =>
         TaskInstances(new TaskFilter { Run = run }).FirstOrDefault(row => row.Task.Id == taskId && row.Instance.MapIndex == mapIndex);
 
+    /// <summary>What /tries shows of an instance.</summary>
+    public IEnumerable<TaskPhase> Tries(TaskInstance instance) => instance.TriesAt(now).Select(phase => oddities.Shown(instance, phase));
+
     /// <summary>The run that was started last.</summary>
-    public DagRun? LastRun(DagDefinition dag) => pipeline.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
+    public DagRun? LastRun(DagDefinition dag) => pipeline.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now && oddities.Exists(run)).MaxBy(run => run.StartDate);
 
     public DateTimeOffset? NextRun(DagDefinition dag) => PipelineModel.NextRun(dag, now);
 
@@ -83,9 +93,8 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
     }
 
     /// <summary>None, unless the fault import_error is on. Each parse of the file renews the timestamp.</summary>
-    public IReadOnlyList<ImportErrorRow> ImportErrors() => faults.IsOn(Source, FaultKind.ImportError)
-        ? [new ImportErrorRow(1, LastParse, "broken.py", BrokenFile)]
-        : [];
+    public IReadOnlyList<ImportErrorRow> ImportErrors() =>
+        [.. oddities.BrokenFiles.Select((file, index) => new ImportErrorRow(index + 1, LastParse, file, Traceback(file)))];
 
     /// <summary>DAG files are parsed about every 30 s.</summary>
     public DateTimeOffset LastParse => Beat(TimeSpan.FromSeconds(30), offset: 0.421_360);
@@ -99,8 +108,8 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
     /// <summary>The source of faults.</summary>
     public const string Source = "airflow";
 
-    const string BrokenFile =
-        "Traceback (most recent call last):\n  File \"/opt/airflow/dags/broken.py\", line 3, in <module>\n    import missing_library\n" +
+    static string Traceback(string file) =>
+        $"Traceback (most recent call last):\n  File \"/opt/airflow/dags/{file}\", line 3, in <module>\n    import missing_library\n" +
         "ModuleNotFoundError: No module named 'missing_library'\n";
 
     static readonly PoolDefinition Unlimited = new("unlimited_pool", -1, "no limit");
@@ -121,7 +130,7 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
         {
             if (Since(dag, filter) is not { } since)
                 continue;
-            foreach (var run in pipeline.Runs(dag, since, now))
+            foreach (var run in pipeline.Runs(dag, since, now).Where(oddities.Exists))
                 yield return run;
         }
     }

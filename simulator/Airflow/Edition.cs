@@ -105,10 +105,10 @@ internal static class StateNames
     static readonly string[] Tasks =
     [
         "none", "scheduled", "queued", "running", "success", "failed", "up_for_retry", "up_for_reschedule", "upstream_failed", "skipped", "deferred",
-        "removed", "restarting", "awaiting_input",
+        "removed", "restarting", "awaiting_input", "quarantined",
     ];
 
-    static readonly string[] Runs = ["queued", "running", "success", "failed"];
+    static readonly string[] Runs = ["queued", "running", "success", "failed", "quarantined"];
 
     /// <summary>Null for a task that nobody has looked at yet.</summary>
     public static string? Of(TaskState state) => state == TaskState.None ? null : Tasks[(int)state];

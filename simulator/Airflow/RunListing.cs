@@ -24,6 +24,7 @@ internal sealed class RunListing(PipelineModel model, EditedRuns pipeline, Airfl
     Dictionary<DagDefinition, Span> Counted(List<DagSpan> spans, RunFilter filter, SortDirection direction, int needed)
     {
         var settled = spans
+            .Where(span => !data.Oddities.IsIrregular(span.Dag))
             .Select(span => (span.Dag, From: Max(span.Since, PipelineModel.HistoryStart(data.Now)), To: pipeline.SettledUntil(span.Dag, data.Now)))
             .Where(span => span.To is not null && span.From < span.To)
             .Select(span => (span.Dag, Span: new Span(span.From, span.To!.Value)))
@@ -50,7 +51,7 @@ internal sealed class RunListing(PipelineModel model, EditedRuns pipeline, Airfl
         var runs = counted is { } skipped
             ? pipeline.Runs(span.Dag, span.Since, data.Now, until: skipped.From.AddTicks(-1)).Concat(pipeline.SetOff(span.Dag, skipped.To, data.Now, data.Now))
             : pipeline.Runs(span.Dag, span.Since, data.Now);
-        return runs.Select(run => new RunRow(run, data.Now));
+        return runs.Where(data.Oddities.Exists).Select(data.Row);
     }
 
     /// <summary>Whether the filter takes this DAG's successful runs.</summary>

@@ -25,11 +25,20 @@ internal enum FaultKind
     /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
     [JsonStringEnumMemberName("unlimited_pool")] UnlimitedPool,
 
-    /// <summary>Airflow only: a DAG file cannot be imported.</summary>
+    /// <summary>Airflow only: a DAG file cannot be imported, that of the DAG which <see cref="Fault.Match"/> names, or of none.</summary>
     [JsonStringEnumMemberName("import_error")] ImportError,
 
     /// <summary>Airflow only: its clock is <see cref="Fault.Skew"/> off, forward unless negative.</summary>
     [JsonStringEnumMemberName("clock_skew")] ClockSkew,
+
+    /// <summary>Airflow only: the file of the DAGs that <see cref="Fault.Match"/> names is gone. They get no more runs.</summary>
+    [JsonStringEnumMemberName("stale_dag")] StaleDag,
+
+    /// <summary>Airflow only: what succeeds of the tasks, or DAGs, that <see cref="Fault.Match"/> names shows a state that nobody has heard of.</summary>
+    [JsonStringEnumMemberName("unknown_state")] UnknownState,
+
+    /// <summary>Airflow only: so do the runs of the DAGs.</summary>
+    [JsonStringEnumMemberName("unknown_run_state")] UnknownRunState,
 }
 
 /// <summary>A fault of one source.</summary>
@@ -41,7 +50,7 @@ internal sealed record Fault
 
     public required FaultKind Kind { get; init; }
 
-    /// <summary>Strikes only requests whose path (AWS: operation) contains this.</summary>
+    /// <summary>Strikes only requests whose path (AWS: operation) contains this; or, only what has it in its id is so.</summary>
     public string? Match { get; init; }
 
     public int? Status { get; init; }
@@ -60,9 +69,13 @@ internal sealed record Fault
 
     public DateTimeOffset? Until { get; init; }
 
+    /// <summary>When it was added.</summary>
+    public DateTimeOffset? Since { get; init; }
+
     /// <summary>Something that is so while the fault is on, rather than a request that fails.</summary>
     [JsonIgnore]
-    public bool IsCondition => Kind is FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew;
+    public bool IsCondition => Kind is
+        FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew or FaultKind.StaleDag or FaultKind.UnknownState or FaultKind.UnknownRunState;
 
     static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "sts", "*"];
 
@@ -99,7 +112,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     public void Add(Fault fault)
     {
         lock (gate)
-            faults = faults.Add(fault);
+            faults = faults.Add(fault with { Since = time.GetUtcNow() });
     }
 
     /// <summary>Removes the faults of one source, or all.</summary>
@@ -110,11 +123,13 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     }
 
     /// <summary>Whether a standing condition is on; asking does not use it up.</summary>
-    public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
+    public bool IsOn(string source, FaultKind kind) => On(source, kind).Any();
+
+    /// <summary>The standing conditions of a kind.</summary>
+    public IEnumerable<Fault> On(string source, FaultKind kind) => All.Where(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
 
     /// <summary>How far a source's clock is off, all its faults together.</summary>
-    public TimeSpan ClockSkew(string source) =>
-        TimeSpan.FromSeconds(All.Where(fault => fault.Kind == FaultKind.ClockSkew && (fault.Source == source || fault.Source == "*")).Sum(fault => fault.Skew));
+    public TimeSpan ClockSkew(string source) => TimeSpan.FromSeconds(On(source, FaultKind.ClockSkew).Sum(fault => fault.Skew));
 
     /// <summary>
     /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.

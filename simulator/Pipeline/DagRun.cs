@@ -5,7 +5,13 @@ namespace PipelineExporter.Simulator.Pipeline;
 
 internal enum RunKind { Scheduled, Manual, Asset, Operator }
 
-internal enum RunState { Queued, Running, Success, Failed }
+internal enum RunState
+{
+    Queued, Running, Success, Failed,
+
+    /// <summary>No Airflow has it: for those who have to bear with one that does.</summary>
+    Quarantined,
+}
 
 /// <summary>What set a run off, at the head of its chain of DAGs.</summary>
 internal enum RunCause

@@ -6,6 +6,9 @@ namespace PipelineExporter.Simulator.Pipeline;
 internal enum TaskState
 {
     None, Scheduled, Queued, Running, Success, Failed, UpForRetry, UpForReschedule, UpstreamFailed, Skipped, Deferred, Removed, Restarting, AwaitingInput,
+
+    /// <summary>No Airflow has it: for those who have to bear with one that does.</summary>
+    Quarantined,
 }
 
 /// <summary>What a task instance's row holds from At on, until the next phase.</summary>

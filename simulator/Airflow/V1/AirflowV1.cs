@@ -153,7 +153,9 @@ internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, Faul
         var pattern = call.Query.Text("dag_id_pattern");
         var fields = Fields(call.Query, V1Rows.DagFields,
             name => V1Errors.BadRequest($"Invalid fields for <DAGSchema(many=False)>: OrderedSet(['{name}']).", "DAGCollectionSchema error"));
+        var onlyActive = call.Query.Flag("only_active") != false;
         var dags = call.Data.Dags.Where(dag =>
+            !(onlyActive && call.Data.Oddities.IsStale(dag)) &&
             (tags is null || dag.Tags.Any(tags.Contains)) && (paused is null || dag.IsPaused == paused) && Patterns.Holds(pattern, dag.Id));
         Collection(call, json, "dags", Sorted(dags, order), call.Query.Offset(), call.Query.Limit(), (row, dag) => V1Rows.Dag(row, dag, call.Data), fields);
     }
@@ -187,7 +189,7 @@ internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, Faul
     static void Run(Call call, Utf8JsonWriter json)
     {
         var run = FindRun(call);
-        Single(call, json, row => V1Rows.Run(row, new RunRow(run, call.Data.Now)));
+        Single(call, json, row => V1Rows.Run(row, call.Data.Row(run)));
     }
 
     static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
@@ -199,7 +201,7 @@ internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, Faul
         var filter = new TaskFilter
         {
             DagId = call.Chosen("dagId"),
-            States = query.TaskStates(),
+            States = query.TaskStates(call.Data.Oddities.HasUnknownState),
             Pools = query.Set("pool"),
             Queues = query.Set("queue"),
             NamesExecutor = query.Set("executor") is not null,
@@ -246,7 +248,7 @@ internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, Faul
             throw V1Errors.NoSuchPath();
         var run = call.Data.FindRun(call.Route("dagId"), call.Route("runId"));
         var instance = run is null ? null : call.Data.FindTask(run, call.Route("taskId"), MapIndex(call))?.Instance;
-        var tries = instance?.TriesAt(call.Data.Now).ToList() ?? [];
+        var tries = instance is null ? [] : call.Data.Tries(instance).ToList();
         Collection(call, json, "task_instances", tries, 0, int.MaxValue, (row, phase) => V1Rows.Try(row, instance!, phase));
     }
 

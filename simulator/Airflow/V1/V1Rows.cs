@@ -30,9 +30,9 @@ internal static class V1Rows
         row.Text("description", dag.Description);
         row.Text("file_token", "Ii9vcHQvYWlyZmxvdy9kYWdzIg.simulated");
         row.Text("fileloc", "/opt/airflow/dags/" + dag.File);
-        row.Flag("has_import_errors", false);
+        row.Flag("has_import_errors", data.Oddities.IsBroken(dag));
         row.Flag("has_task_concurrency_limits", false);
-        row.Flag("is_active", true);
+        row.Flag("is_active", !data.Oddities.IsStale(dag));
         row.Flag("is_paused", dag.IsPaused);
         row.Flag("is_subdag", false);
         row.Null("last_expired");
@@ -95,6 +95,8 @@ internal static class V1Rows
         row.Text("run_type", Edition.V1.RunType(run.Run.Kind));
         row.Time("start_date", run.Start);
         row.Text("state", StateNames.Of(run.State));
+        if (run.State == RunState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     public static void Task(RowWriter row, TaskRow task, V1Server server)
@@ -118,6 +120,8 @@ internal static class V1Rows
         row.Member("triggerer_job", () => TriggererJob(row, task));
         row.Number("try_number", server.TryNumber(task.Task, task.Phase));
         row.Text("unixname", "airflow");
+        if (task.Phase.State == TaskState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     /// <summary>A row of /tries: without what belongs to the instance rather than to the try.</summary>

@@ -134,5 +134,5 @@ internal sealed partial class AirflowV1
             throw V1Errors.Problem(409, "Conflict", $"Task instances of dag with id: '{dagId}' are still running", V1Errors.Docs + "AlreadyExists");
     }
 
-    static Action<Utf8JsonWriter> RunNow(Call call) => json => Single(call, json, row => V1Rows.Run(row, new RunRow(FindRun(call), call.Data.Now)));
+    static Action<Utf8JsonWriter> RunNow(Call call) => json => Single(call, json, row => V1Rows.Run(row, call.Data.Row(FindRun(call))));
 }

@@ -117,7 +117,8 @@ internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, Faul
     Call CallOf(HttpContext context, DateTimeOffset now)
     {
         var server = new V2Server(servers.Settings.Airflow3Version);
-        return new Call(context, new AirflowData(model, edits, faults, server.Edition, now), new V2Query(context.Request.Query, server), server);
+        var data = new AirflowData(model, edits, faults, server.Edition, now);
+        return new Call(context, data, new V2Query(context.Request.Query, server, data.Oddities), server);
     }
 
     static Task SendAsync(HttpContext context, AirflowRefusal refusal) =>
@@ -174,17 +175,19 @@ internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, Faul
         });
         var (tags, owners, paused) = (query.Set("tags"), query.Set("owners"), query.Flag("paused"));
         var allTags = query.Text("tags_match_mode") == "all";
+        var (excludeStale, hasImportErrors) = (query.Flag("exclude_stale") != false, query.Flag("has_import_errors"));
         var dags = call.Data.Dags.Where(dag =>
+            !(excludeStale && call.Data.Oddities.IsStale(dag)) &&
             (tags is null || (allTags ? tags.All(tag => dag.Tags.Contains(tag)) : dag.Tags.Any(tags.Contains))) &&
             (owners is null || dag.Owners.Any(owners.Contains)) &&
             (paused is null || dag.IsPaused == paused) &&
-            query.Flag("has_import_errors") is not true &&
+            (hasImportErrors is null || call.Data.Oddities.IsBroken(dag) == hasImportErrors) &&
             (lastRunState is null || LastState(dag) == lastRunState) &&
             Patterns.Holds(query.Text("dag_id_pattern"), dag.Id) &&
             Patterns.Holds(query.Text("dag_display_name_pattern"), dag.Id));
         Collection(call, json, "dags", order.Sort(dags), (row, dag) => V2Rows.Dag(row, dag, call.Data));
 
-        string? LastState(DagDefinition dag) => call.Data.LastRun(dag) is { } run ? StateNames.Of(run.StateAt(call.Data.Now)) : null;
+        string? LastState(DagDefinition dag) => call.Data.LastRun(dag) is { } run ? StateNames.Of(call.Data.Row(run).State) : null;
     }
 
     static void Dag(Call call, Utf8JsonWriter json) => Single(call, json, row => V2Rows.Dag(row, call.Dag(), call.Data));
@@ -213,7 +216,7 @@ internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, Faul
     static void Run(Call call, Utf8JsonWriter json)
     {
         var run = FindRun(call);
-        Single(call, json, row => V2Rows.Run(row, new RunRow(run, call.Data.Now), call.Server));
+        Single(call, json, row => V2Rows.Run(row, call.Data.Row(run), call.Server));
     }
 
     static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
@@ -285,7 +288,7 @@ internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, Faul
     static void Tries(Call call, Utf8JsonWriter json)
     {
         var instance = call.TaskInstance().Instance;
-        var tries = instance.TriesAt(call.Data.Now).ToList();
+        var tries = call.Data.Tries(instance).ToList();
         json.WriteStartObject();
         Rows(call, json, "task_instances", tries, (row, phase) => V2Rows.Try(row, instance, phase));
         json.WriteNumber("total_entries", tries.Count);
@@ -296,7 +299,7 @@ internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, Faul
     {
         var instance = call.TaskInstance().Instance;
         var number = int.Parse(call.Route("tryNumber"));
-        var phases = instance.TriesAt(call.Data.Now).Where(phase => phase.Try == number).ToList();
+        var phases = call.Data.Tries(instance).Where(phase => phase.Try == number).ToList();
         if (phases.Count == 0)
             throw V2Errors.NoSuchTask(call.Route("dagId"), call.Route("runId"), call.Route("taskId"), call.MapIndex, number);
         Single(call, json, row => V2Rows.Try(row, instance, phases[^1]));

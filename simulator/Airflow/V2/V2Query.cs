@@ -4,7 +4,7 @@ using PipelineExporter.Simulator.Pipeline;
 namespace PipelineExporter.Simulator.Airflow.V2;
 
 /// <summary>Reads query parameters as REST v2 does: lists by repeating, unknown ones ignored.</summary>
-internal sealed class V2Query(IQueryCollection query, V2Server server)
+internal sealed class V2Query(IQueryCollection query, V2Server server, AirflowOddities oddities)
 {
     const int MaximumPageLimit = 100, DefaultLimit = 50;
 
@@ -40,15 +40,22 @@ internal sealed class V2Query(IQueryCollection query, V2Server server)
 
     public NumberRange Durations() => new(Seconds("duration_gte") ?? Seconds("duration_gt"), Seconds("duration_lte") ?? Seconds("duration_lt"));
 
-    public IReadOnlySet<RunState>? RunStates() => List("state")?.Select(name => StateNames.Run(Known("state", RunStateNames, name))!.Value).ToHashSet();
+    public IReadOnlySet<RunState>? RunStates()
+    {
+        string[] known = oddities.HasUnknownRunState ? [.. RunStateNames, StateNames.Of(RunState.Quarantined)] : RunStateNames;
+        return List("state")?.Select(name => StateNames.Run(Known("state", known, name))!.Value).ToHashSet();
+    }
 
     public IReadOnlySet<string>? RunTypes() => List("run_type")?
         .Select(name => Known("run type", server.KnowsAwaitingInput ? RunTypeNames : RunTypeNames.Where(type => type != "operator_triggered"), name)).ToHashSet();
 
     /// <summary>"none" and "no_status" ask for null.</summary>
-    public IReadOnlySet<TaskState>? TaskStates() => List("state")?.Select(name => name is "none" or "no_status"
-        ? TaskState.None
-        : StateNames.Task(Known("state", server.KnowsAwaitingInput ? TaskStateNames : TaskStateNames.Where(state => state != "awaiting_input"), name))!.Value).ToHashSet();
+    public IReadOnlySet<TaskState>? TaskStates()
+    {
+        var known = TaskStateNames.Where(state => server.KnowsAwaitingInput || state != "awaiting_input")
+            .Concat(oddities.HasUnknownState ? [StateNames.Of(TaskState.Quarantined)!] : []);
+        return List("state")?.Select(name => name is "none" or "no_status" ? TaskState.None : StateNames.Task(Known("state", known, name))!.Value).ToHashSet();
+    }
 
     static string Known(string what, IEnumerable<string> names, string name) => names.Contains(name)
         ? name

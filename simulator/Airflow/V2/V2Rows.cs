@@ -12,7 +12,7 @@ internal static class V2Rows
         row.Text("dag_id", dag.Id);
         row.Text("dag_display_name", dag.Id);
         row.Flag("is_paused", dag.IsPaused);
-        row.Flag("is_stale", false);
+        row.Flag("is_stale", data.Oddities.IsStale(dag));
         row.Time("last_parsed_time", data.LastParse);
         row.Seconds("last_parse_duration", 0.335_645);
         row.Null("last_expired");
@@ -42,7 +42,7 @@ internal static class V2Rows
         row.Number("max_active_runs", dag.MaxActiveRuns);
         row.Number("max_consecutive_failed_dag_runs", 0);
         row.Flag("has_task_concurrency_limits", false);
-        row.Flag("has_import_errors", false);
+        row.Flag("has_import_errors", data.Oddities.IsBroken(dag));
         row.Time("next_dagrun_logical_date", next);
         row.Time("next_dagrun_data_interval_start", next);
         row.Time("next_dagrun_data_interval_end", next);
@@ -90,6 +90,8 @@ internal static class V2Rows
         row.Text("dag_display_name", run.Run.Dag.Id);
         row.Null("partition_key");
         row.Null("partition_date");
+        if (run.State == RunState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     public static void Task(RowWriter row, TaskRow task)
@@ -105,6 +107,8 @@ internal static class V2Rows
         row.Member("trigger", () => Trigger(row, task));
         row.Member("triggerer_job", () => TriggererJob(row, task));
         row.Member("dag_version", () => DagVersion(row, task.Run.Dag));
+        if (task.Phase.State == TaskState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     /// <summary>A row of /tries: it has no id.</summary>

@@ -124,7 +124,7 @@ internal sealed partial class AirflowV2
             throw V2Errors.Detail(409, $"Task instances of dag with id: '{dag.Id}' are still running");
     }
 
-    static Action<Utf8JsonWriter> RunNow(Call call) => json => Single(call, json, row => V2Rows.Run(row, new RunRow(FindRun(call), call.Data.Now), call.Server));
+    static Action<Utf8JsonWriter> RunNow(Call call) => json => Single(call, json, row => V2Rows.Run(row, call.Data.Row(FindRun(call)), call.Server));
 
     /// <summary>Rows as they are after a change.</summary>
     static IReadOnlyList<TaskRow> Now(Call call, DagRun run, IReadOnlyList<TaskRow> rows)
