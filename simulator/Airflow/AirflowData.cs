@@ -65,7 +65,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>The run that was started last.</summary>
     public DagRun? LastRun(DagDefinition dag) => model.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
 
-    public DateTimeOffset? NextRun(DagDefinition dag) => PipelineModel.NextRun(dag, now);
+    public DateTimeOffset? NextRun(DagDefinition dag) => model.NextRun(dag, now);
 
     /// <summary>In the order of their creation.</summary>
     public IReadOnlyList<PoolRow> Pools()
@@ -80,15 +80,21 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         return faults.IsOn(Source, FaultKind.UnlimitedPool) ? [.. pools, new PoolRow(Unlimited, 0, 0, 0, 0)] : [.. pools];
     }
 
-    /// <summary>None, unless the fault import_error is on. Each parse of the file renews the timestamp.</summary>
-    public IReadOnlyList<ImportErrorRow> ImportErrors() => faults.IsOn(Source, FaultKind.ImportError)
+    /// <summary>None, unless the fault or the incident import_error is on. Each parse of the file renews the timestamp.</summary>
+    public IReadOnlyList<ImportErrorRow> ImportErrors() =>
+        faults.IsOn(Source, FaultKind.ImportError) || model.Incidents.At(IncidentKind.ImportError, now) is not null
         ? [new ImportErrorRow(1, LastParse, "broken.py", BrokenFile)]
         : [];
 
     /// <summary>DAG files are parsed about every 30 s.</summary>
     public DateTimeOffset LastParse => Beat(TimeSpan.FromSeconds(30), offset: 0.421_360);
 
-    public DateTimeOffset SchedulerHeartbeat => Beat(TimeSpan.FromSeconds(5), offset: 0.058_897);
+    /// <summary>In the incident scheduler_down: the last one before it.</summary>
+    public DateTimeOffset SchedulerHeartbeat =>
+        Beat(TimeSpan.FromSeconds(5), offset: 0.058_897, model.Incidents.At(IncidentKind.SchedulerDown, now)?.Start);
+
+    /// <summary>Airflow's scheduler_health_check_threshold.</summary>
+    public bool IsSchedulerHealthy => now - SchedulerHeartbeat < TimeSpan.FromSeconds(30);
 
     public DateTimeOffset TriggererHeartbeat => Beat(TimeSpan.FromSeconds(5), offset: 1.434_241);
 
@@ -105,9 +111,9 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
 
     static readonly HashSet<TaskState> UsingSlots = [TaskState.Running, TaskState.Queued, TaskState.Scheduled, TaskState.Deferred];
 
-    DateTimeOffset Beat(TimeSpan every, double offset)
+    DateTimeOffset Beat(TimeSpan every, double offset, DateTimeOffset? until = null)
     {
-        var shifted = now.AddSeconds(-offset);
+        var shifted = (until ?? now).AddSeconds(-offset);
         return new DateTimeOffset(shifted.UtcTicks - (shifted.UtcTicks % every.Ticks), TimeSpan.Zero).AddSeconds(offset);
     }
 
