@@ -37,7 +37,7 @@ internal static class Catalog
         new("render_pool", 4, "Graphics cards that render covers"),
     ];
 
-    public static PoolDefinition FindPool(string name) => Pools.First(pool => pool.Name == name);
+    public static PoolDefinition FindPool(string name) => Pools.FirstOrDefault(pool => pool.Name == name) ?? LoadCatalog.Pool;
 
     public static readonly ImmutableArray<DagDefinition> Dags =
     [

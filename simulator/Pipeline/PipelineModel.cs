@@ -8,7 +8,8 @@ namespace PipelineExporter.Simulator.Pipeline;
 /// has one answer, whenever and by whomever it is asked. Runs are played when they are asked for, and remembered for a
 /// while; nothing is ever held for the whole history.
 /// </summary>
-internal sealed class PipelineModel(int seed, IncidentLog incidents)
+/// <param name="scale">DAGs of generated load beside the pipeline's.</param>
+internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale = 0)
 {
     static readonly TimeSpan Retention = TimeSpan.FromDays(90);
 
@@ -19,11 +20,11 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     /// <summary>Glue emits a datapoint every 30 s.</summary>
     static readonly TimeSpan ElapsedTimeInterval = TimeSpan.FromSeconds(30);
 
-    /// <summary>In the incident retries_storm, so many instances a minute drown what goes well.</summary>
-    const int StormInstances = 10;
+    /// <summary>In the incident retries_storm, so many instances a minute and one more for every fifty DAGs drown what goes well.</summary>
+    const int StormInstances = 10, StormDags = 50;
 
-    readonly RunCache cache = new(2048);
-    readonly DagList dags = new();
+    readonly RunCache cache = new(scale > 0 ? 4096 : 2048);
+    readonly DagList dags = new(scale);
 
     public int Seed => seed;
 
@@ -33,6 +34,9 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     public int PlayedRuns => cache.Played;
 
     public ImmutableArray<DagDefinition> Dags => dags.All;
+
+    /// <summary>In the order of their creation.</summary>
+    public ImmutableArray<PoolDefinition> Pools { get; } = scale > 0 ? [.. Catalog.Pools, LoadCatalog.Pool] : Catalog.Pools;
 
     public ImmutableArray<GlueJob> GlueJobs => Catalog.GlueJobs;
 
@@ -59,7 +63,10 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     }
 
     /// <summary>The runs of all DAGs; see the other overload.</summary>
-    public IEnumerable<DagRun> Runs(DateTimeOffset since, DateTimeOffset now) => dags.All.SelectMany(dag => Runs(dag, since, now));
+    public IEnumerable<DagRun> Runs(DateTimeOffset since, DateTimeOffset now) => Touched(since, now).SelectMany(dag => Runs(dag, since, now));
+
+    /// <summary>All DAGs but those of the load of which no run can have changed at or after <paramref name="since"/>.</summary>
+    public IEnumerable<DagDefinition> Touched(DateTimeOffset since, DateTimeOffset now) => dags.Touched(since, now);
 
     public DagDefinition? FindDag(string dagId) => dags.Find(dagId);
 
@@ -259,7 +266,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         var disturbance = new Disturbance(disruption.Kind, disruption.TaskId!) { From = Microseconds(at), Until = until == Disturbance.Never ? until : Microseconds(until), IsFirst = wave == 0 };
         return disruption.Kind switch
         {
-            DisruptionKind.Retries => disturbance with { Mapped = StormInstances },
+            DisruptionKind.Retries => disturbance with { Mapped = StormInstances + (scale / StormDags) },
             DisruptionKind.FillsPool => Fill(disturbance, disruption),
             _ => disturbance,
         };
