@@ -134,7 +134,7 @@ internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjec
 
     /// <summary>One DAG, or all of which a run may have changed since; those of the load have no rows without dates.</summary>
     IEnumerable<DagDefinition> Chosen(string? dagId, DateTimeOffset? since) =>
-        dagId is null ? model.Touched(since ?? DateTimeOffset.UnixEpoch, now) : model.FindDag(dagId) is { } dag ? [dag] : [];
+        dagId is null ? pipeline.Touched(since ?? DateTimeOffset.UnixEpoch, now) : model.FindDag(dagId) is { } dag ? [dag] : [];
 
     IEnumerable<DagRun> TouchedRuns(TaskFilter filter)
     {

@@ -35,6 +35,16 @@ internal sealed class EditLog(int seed)
             return deletedDags.TryGetValue(dagId, out var at) && at <= now;
     }
 
+    /// <summary>The numbers of the DAGs of which a run was edited.</summary>
+    public IReadOnlyCollection<int> Dags
+    {
+        get
+        {
+            lock (gate)
+                return edits.IsEmpty ? [] : [.. edits.Keys.Select(key => key.Dag).Distinct()];
+        }
+    }
+
     /// <summary>The edited runs of a DAG, and when each was edited first.</summary>
     public IReadOnlyList<(RunKey Run, DateTimeOffset First)> Of(int dag)
     {

@@ -5,6 +5,10 @@ internal sealed class EditedRuns(PipelineModel model, EditLog edits)
 {
     public bool IsDeleted(DagDefinition dag, DateTimeOffset now) => edits.IsDeleted(dag.Id, now);
 
+    /// <summary>As the model's, and every DAG of which a run was edited.</summary>
+    public IEnumerable<DagDefinition> Touched(DateTimeOffset since, DateTimeOffset now) =>
+        edits.Dags is { Count: > 0 } edited ? model.Touched(since, now).Union(edited.Select(index => model.Dags[index])) : model.Touched(since, now);
+
     /// <summary>As the model's, of which see the comment.</summary>
     public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now, DateTimeOffset? until = null) =>
         model.Runs(dag, since, now, until).Concat(Revived(dag, since, now)).Select(edits.Apply).Where(run => run.ChangesUntil >= since && Exists(run, now));
@@ -33,7 +37,7 @@ internal sealed class EditedRuns(PipelineModel model, EditLog edits)
         .OfType<DagRun>()
         .Where(run => run.EndDate < since && run.RunAfter >= PipelineModel.HistoryStart(now));
 
-    IReadOnlyList<(RunKey Run, DateTimeOffset First)> Edited(DagDefinition dag) => edits.Of(model.Dags.IndexOf(dag));
+    IReadOnlyList<(RunKey Run, DateTimeOffset First)> Edited(DagDefinition dag) => edits.Of(model.IndexOf(dag));
 
     bool Exists(DagRun run, DateTimeOffset now) => !(run.DeletedAt <= now) && !edits.IsDeleted(run.Dag.Id, now);
 

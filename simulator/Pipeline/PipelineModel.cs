@@ -70,6 +70,9 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
 
     public DagDefinition? FindDag(string dagId) => dags.Find(dagId);
 
+    /// <summary>Its number in the keys of its runs.</summary>
+    public int IndexOf(DagDefinition dag) => dags.IndexOf(dag);
+
     /// <summary>
     /// The next moment of a DAG's schedule after an instant; null when it has none. Of a paused DAG: the one at which it was paused.
     /// In the incident dag_overdue: the moment at which nothing happened.

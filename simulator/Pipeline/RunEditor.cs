@@ -178,7 +178,7 @@ internal sealed class RunEditor
     {
         var upstream = task.Upstream.Select(id => outcomes[id]).ToList();
         var due = upstream.Select(outcome => outcome.At).Append(start).Max();
-        var failed = upstream.Exists(outcome => outcome.State is TaskState.Failed or TaskState.UpstreamFailed);
+        var failed = !task.AllDone && upstream.Exists(outcome => outcome.State is TaskState.Failed or TaskState.UpstreamFailed);
         var isMoved = upstream.Exists(outcome => outcome.Moved);
         var moves = isMoved;
         List<TaskPhase> ends = [];

@@ -19,7 +19,7 @@ internal static class Conditions
     public static SortedSet<string> At(PipelineModel model, TimeProvider time, DateTimeOffset now)
     {
         var found = new SortedSet<string>(StringComparer.Ordinal);
-        var data = new AirflowData(model, new FaultInjector(time, 1), Edition.V2, now);
+        var data = new AirflowData(model, new EditLog(1), new FaultInjector(time, 1), Edition.V2, now);
         var ended = new TimeRange(Gte: now.AddHours(-1));
 
         foreach (var run in data.Runs(new RunFilter { EndDate = ended }))
@@ -48,7 +48,7 @@ internal static class Conditions
         Note(!data.IsSchedulerHealthy, "AirflowComponentUnhealthy", "scheduler");
         Note(data.ImportErrors().Count > 0, "AirflowImportErrors", "");
 
-        var truth = Truth.Of(model, Edition.V2, now.AddMinutes(-15), now);
+        var truth = Truth.Of(model, new EditLog(1), Edition.V2, now.AddMinutes(-15), now);
         var (retries, tries) = (truth.TaskRetries.Sum(count => count.Count), truth.TaskTries.Sum(count => count.Count));
         Note(retries > 30 && retries > 0.25 * tries, "AirflowRetryStorm", "");
 

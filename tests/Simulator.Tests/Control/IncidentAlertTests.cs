@@ -53,7 +53,7 @@ public sealed class IncidentAlertTests
             IncidentKind.WorkerCpu or IncidentKind.WorkerMemory => TimeSpan.FromMinutes(2),
             _ => TimeSpan.FromSeconds(20),
         };
-        for (var at = from; at < Now.AddHours(4); at = at.AddSeconds(97))
+        for (var at = from; at < Now.AddHours(4); at = at.AddSeconds(181))
             Assert.Equal(conditions, Conditions.At(model, time, at).Where(condition => condition != BusyPool));
         for (var at = Now.AddHours(4); at < Now.AddHours(5); at = at.AddMinutes(2))
             Assert.Subset(conditions, Conditions.At(model, time, at).Where(condition => condition != BusyPool).ToHashSet());
@@ -127,11 +127,11 @@ public sealed class IncidentAlertTests
         }
 
         var (from, to) = (Now.AddHours(-3), Now.AddHours(2));
-        var whole = Truth.Of(model, Edition.V2, from, to);
+        var whole = Truth.Of(model, new EditLog(1), Edition.V2, from, to);
         var (tries, finished, runs) = (0, 0, 0);
         for (var at = from; at < to; at = at.AddMinutes(20))
         {
-            var part = Truth.Of(model, Edition.V2, at, at.AddMinutes(20));
+            var part = Truth.Of(model, new EditLog(1), Edition.V2, at, at.AddMinutes(20));
             tries += part.TaskTries.Sum(count => count.Count);
             finished += part.TaskInstancesFinished.Sum(count => count.Count);
             runs += part.DagRuns.Sum(count => count.Count);
@@ -169,12 +169,40 @@ public sealed class IncidentAlertTests
             var (held, _) = Run(name, TimeSpan.FromHours(3));
             foreach (var edition in new[] { Edition.V1, Edition.V2 })
             {
-                var data = new AirflowData(held, new FaultInjector(time, 1), edition, Now.AddHours(3.5));
+                var data = new AirflowData(held, new EditLog(1), new FaultInjector(time, 1), edition, Now.AddHours(3.5));
                 var runs = held.Runs(DagOf(held, name), Now, Now.AddHours(3.5)).Where(run => run.Key.Cause != RunCause.Schedule).ToList();
                 Assert.NotEmpty(runs);
                 Assert.All(runs, run => Assert.Same(run, data.FindRun(run.Dag.Id, edition.RunId(run))));
             }
         }
+    }
+
+    [Fact]
+    public void What_an_incident_holds_or_fails_can_be_edited()
+    {
+        var time = new FakeTimeProvider(Now);
+        var incidents = new IncidentLog(time);
+        incidents.Start(IncidentKind.TaskFailure);
+        incidents.Start(IncidentKind.DagSlow);
+        incidents.Start(IncidentKind.TaskSlow);
+        time.Advance(TimeSpan.FromMinutes(1));
+        var at = time.GetUtcNow();
+        var model = new PipelineModel(1, incidents);
+        var edits = new EditLog(1);
+        DagRun Held(string name) => model.Runs(DagOf(model, name), Now, at).Single(run => run.Key.Cause == RunCause.Incident);
+
+        edits.Add(new TasksCleared(at, Held(IncidentKind.TaskFailure).Key, [new TaskKey("archive_notices", -1)], ResetRun: true, KillsRunning: false));
+        edits.Add(new TaskStateSet(at, Held(IncidentKind.DagSlow).Key, [new TaskKey("wait_for_ledger", -1)], TaskState.Success));
+        edits.Add(new RunStateSet(at, Held(IncidentKind.TaskSlow).Key, RunState.Failed));
+        var edited = new[] { IncidentKind.TaskFailure, IncidentKind.DagSlow, IncidentKind.TaskSlow }.Select(name => edits.Apply(Held(name))).ToList();
+        Assert.Equal([RunState.Success, RunState.Success, RunState.Failed], edited.Select(run => run.StateAt(at.AddMinutes(5))));
+        Assert.Equal(TaskState.Success, edited[0].TaskInstances.Single(instance => instance.Task.Id == "archive_notices").Phases[^1].State);
+
+        // The end of an incident changes nothing of that.
+        incidents.End(IncidentKind.DagSlow);
+        incidents.End(IncidentKind.TaskSlow);
+        Assert.Equal(edited[1].EndAt(at.AddMinutes(5)), edits.Apply(Held(IncidentKind.DagSlow)).EndAt(at.AddMinutes(5)));
+        Assert.Equal(at, edits.Apply(Held(IncidentKind.TaskSlow)).EndAt(at.AddMinutes(5)));
     }
 
     /// <summary>A model in which an incident was on from now for a while.</summary>

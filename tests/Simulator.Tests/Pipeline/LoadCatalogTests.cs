@@ -81,6 +81,19 @@ public sealed class LoadCatalogTests
     }
 
     [Fact]
+    public void A_run_that_is_cleared_long_after_its_end_is_found_again()
+    {
+        var model = Model(240);
+        var run = model.Runs(Now.AddMinutes(-90), Now.AddMinutes(-80)).First(run => run.Dag.Tags is ["load"] && run.EndDate < Now.AddMinutes(-75));
+        Assert.DoesNotContain(run.Dag, model.Touched(Now, Now));
+        var edits = new EditLog(1);
+        edits.Add(new TasksCleared(Now, run.Key, [new TaskKey("publish", -1)], ResetRun: true, KillsRunning: false));
+        var data = new AirflowData(model, edits, new FaultInjector(new FakeTimeProvider(Now), 1), Edition.V2, Now.AddSeconds(6));
+        Assert.Contains(data.Runs(new RunFilter { States = new HashSet<RunState> { RunState.Running } }), row => row.Run.Key == run.Key);
+        Assert.Contains(data.TaskInstances(new TaskFilter { States = Live }), row => row.Run.Key == run.Key && row.Task.Id == "publish");
+    }
+
+    [Fact]
     public void The_load_leaves_the_pipeline_as_it_is()
     {
         var (alone, loaded) = (Model(0), Model(100));
@@ -108,5 +121,5 @@ public sealed class LoadCatalogTests
     }
 
     static AirflowData Data(PipelineModel model, DateTimeOffset now, Edition? edition = null) =>
-        new(model, new FaultInjector(new FakeTimeProvider(now), 1), edition ?? Edition.V2, now);
+        new(model, new EditLog(1), new FaultInjector(new FakeTimeProvider(now), 1), edition ?? Edition.V2, now);
 }

@@ -72,7 +72,7 @@ public sealed class PipelineModelTests
     {
         foreach (var edition in new[] { Edition.V1, Edition.V2 })
         {
-            var data = new AirflowData(model, new FaultInjector(time, 1), edition, Now);
+            var data = new AirflowData(model, new EditLog(1), new FaultInjector(time, 1), edition, Now);
             Assert.All(model.Runs(Now.AddHours(-12), Now), run => Assert.Same(run, data.FindRun(run.Dag.Id, edition.RunId(run))));
         }
     }
