@@ -71,7 +71,7 @@ public sealed class SimulatorHost : IAsyncDisposable
     {
         var incidents = new IncidentLog(options.Time);
         var faults = new FaultInjector(options.Time, options.Seed);
-        var model = new PipelineModel(options.Seed, incidents);
+        var model = new PipelineModel(options.Seed, incidents, options.Scale);
         var edits = new EditLog(options.Seed);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         var servers = new AirflowServers(options.Airflow, faults, options.Time);

@@ -26,6 +26,9 @@ public sealed record SimulatorOptions
     /// <summary>Of the tokens that Airflow 3 issues.</summary>
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>DAGs of generated load beside the pipeline: 1,000 make some 100,000 task instances a day.</summary>
+    public int Scale { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <exception cref="FormatException">There is no such Airflow.</exception>

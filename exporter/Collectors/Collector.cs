@@ -20,6 +20,12 @@ internal interface ICollector
 
     TimeSpan Interval { get; }
 
+    /// <summary>What one collection asks the source for, and in how many requests: for the documentation, in Markdown.</summary>
+    string Asks { get; }
+
+    /// <summary>Whether a series is published: what is gone from its source is not, though its counters are kept.</summary>
+    bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues);
+
     /// <summary>Fetches, and returns what writes the gauges of what was fetched.</summary>
     Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken);
 }
@@ -41,6 +47,10 @@ internal abstract class Collector<TSnapshot> : ICollector
     public abstract IReadOnlyList<MetricDesc> Metrics { get; }
 
     public abstract TimeSpan Interval { get; }
+
+    public abstract string Asks { get; }
+
+    public virtual bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues) => true;
 
     async Task<Action<MetricSink>> ICollector.FetchAsync(CancellationToken cancellationToken)
     {

@@ -15,12 +15,27 @@ internal static class CollectorCatalog
         ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null) =>
     [
         .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
-            .For(new(Endpoint(airflow), airflow.Labels, airflow.PollInterval, airflow.Lookback), context)
+            .For(Collection(airflow, configuration.Thresholds, awsKeys), context)
             .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit))),
         .. configuration.Aws.SelectMany(aws => AwsCollectors
             .For(Collection(aws), context, awsKeys)
             .Select(collector => Schedule(collector, aws.PollInterval, aws.StaleAfter, aws.SeriesLimit))),
     ];
+
+    private static AirflowCollection Collection(Configuration.AirflowSettings airflow, ThresholdSettings thresholds, AWSCredentials? awsKeys) =>
+        new(Endpoint(airflow, awsKeys), airflow.Labels, airflow.PollInterval, airflow.Lookback)
+        {
+            Includes = airflow.Dags.Includes,
+            TaskDetail = airflow.TaskDetail,
+            DagRunDurationBuckets = [.. airflow.DagRunDurationBuckets.Select(bucket => bucket.TotalSeconds)],
+            TaskDurationBuckets = [.. airflow.TaskDurationBuckets.Select(bucket => bucket.TotalSeconds)],
+            Skip = [.. airflow.Skip.Select(name => "airflow_" + name)],
+            Thresholds = new(
+                dag => thresholds.DagRunDuration.For(airflow.Environment, dag),
+                (dag, task, isSensor) => thresholds.TaskDuration.ForTask(airflow.Environment, dag, task, isSensor),
+                dag => thresholds.DagOverdueGrace.For(airflow.Environment, dag)),
+            Workers = AirflowOnAws.Workers(airflow, awsKeys),
+        };
 
     private static AwsCollection Collection(AwsSettings aws) => new()
     {
@@ -37,8 +52,10 @@ internal static class CollectorCatalog
         Glue = aws.Glue is { } glue ? new(name => glue.Jobs.Any(pattern => pattern.IsMatch(name)), glue.PollInterval ?? aws.PollInterval) : null,
     };
 
-    private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow) =>
-        new(airflow.Environment, airflow.Url, Credential(airflow.Auth)) { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
+    private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow, AWSCredentials? awsKeys) =>
+        (airflow.Auth is MwaaAuth mwaa
+            ? AirflowOnAws.Endpoint(airflow, mwaa, awsKeys)
+            : new(airflow.Environment, airflow.Url!, Credential(airflow.Auth))) with { ExternalUrl = airflow.ExternalUrl, Timeout = airflow.Timeout };
 
     private static AirflowCredential? Credential(AirflowAuth? auth) => auth switch
     {

@@ -20,6 +20,13 @@ internal static class Demo
             url: {{new Uri(simulator, "airflow3")}}
             auth: { token: { username: exporter, password_env: {{PasswordVariable}} } }
             allow_insecure_auth: true # to the simulator, wherever it listens
+            workers:
+              cloudwatch:
+                region: eu-west-1
+                endpoint_url: {{simulator}}
+                namespace: AWS/MWAA
+                dimensions: { Environment: music-streaming }
+                cluster_dimension: Cluster
         aws:
           - region: eu-west-1
             endpoint_url: {{simulator}}

@@ -12,6 +12,8 @@ internal sealed class ExporterConfiguration(Section s)
     public ImmutableArray<AwsSettings> Aws { get; } = s.List("aws", AwsSettings.Read, a => a.Name, "name",
         "The AWS accounts and regions to watch.");
 
+    public ThresholdSettings Thresholds { get; } = s.ChildOrDefault("thresholds", x => new ThresholdSettings(x), "How long is too long.");
+
     public WebSettings Web { get; } = s.ChildOrDefault("web", x => new WebSettings(x), "Where the status page leads on to.");
 
     public StateSettings State { get; } = s.ChildOrDefault("state", x => new StateSettings(x), "What is remembered.");
@@ -65,7 +67,7 @@ internal sealed class ExporterConfiguration(Section s)
     private static ExporterConfiguration Read(Section s)
     {
         var configuration = new ExporterConfiguration(s);
-        s.NotSupported("cloudwatch", "data_quality", "kpi", "thresholds", "deadlines", "retention", "prices", "budget",
+        s.NotSupported("cloudwatch", "data_quality", "kpi", "deadlines", "retention", "prices", "budget",
             "s3", "dynamodb", "logs");
         if (!s.Describing && !s.HasItems("airflow") && !s.HasItems("aws"))
         {

@@ -11,6 +11,6 @@ internal static class ReservedLabels
     public static readonly FrozenSet<string> All = FrozenSet.Create(StringComparer.Ordinal,
         "job", "instance", "le", "quantile",
         "collector", "source", "outcome", "version",
-        "dag_id", "run_id", "run_type", "task_id", "state", "pool", "component", "url",
+        "dag_id", "run_id", "run_type", "task_id", "state", "pool", "component", "url", "owners", "tags", "schedule", "queue", "cluster",
         "job_name", "execution_class");
 }

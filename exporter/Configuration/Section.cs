@@ -100,9 +100,27 @@ internal sealed class Section
             return [.. fallback.Select(type.Parse)];
         }
 
-        if (entry.Value is not YamlList { Items.Count: > 0 } list)
+        if (entry.Value is YamlList { Items.Count: 0 })
         {
-            Error(key, $"expected a list, each item {type.Expected}, found {(entry.Value is YamlList ? "an empty list" : entry.Value.Kind)}");
+            Error(key, $"expected a list, each item {type.Expected}, found an empty list");
+            return [];
+        }
+
+        return Items(key, entry.Value, type);
+    }
+
+    /// <summary>A list of single values that may be empty, as it is when it is not given.</summary>
+    public ImmutableArray<T> ManyOrNone<T>(string key, ValueType<T> type, string meaning)
+    {
+        Note(key, $"list of {type.Name}s", "`[]`", meaning);
+        return entries.TryGetValue(key, out var entry) ? Items(key, entry.Value, type) : [];
+    }
+
+    private ImmutableArray<T> Items<T>(string key, YamlNode node, ValueType<T> type)
+    {
+        if (node is not YamlList list)
+        {
+            Error(key, $"expected a list, each item {type.Expected}, found {node.Kind}");
             return [];
         }
 

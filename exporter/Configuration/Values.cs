@@ -52,6 +52,19 @@ internal static partial class Values
     private const string UrlExpected = "an http or https URL such as https://airflow.example.com";
     private const string EnvironmentExpected = "the name of an environment variable: letters, digits and '_'";
 
+    /// <summary>What <c>never</c> stands for: longer than any duration.</summary>
+    public static readonly TimeSpan Never = TimeSpan.MaxValue;
+
+    public static ValueType<TimeSpan> DurationOrNever(string least, string most)
+    {
+        var duration = Duration(least, most);
+        return new(duration.Name, $"{duration.Expected}, or never", text => text == "never" ? Never : duration.Parse(text));
+    }
+
+    /// <summary>One word of several.</summary>
+    public static ValueType<string> OneOf(params string[] words) => new("word", $"one of {string.Join(", ", words)}", text =>
+        words.Contains(text) ? text : throw new FormatException($"expected one of {string.Join(", ", words)}, found {Printable.Quoted(text)}{Suggestion.Hint(text, words)}"));
+
     public static ValueType<TimeSpan> Duration(string least, string most)
     {
         var (min, max) = (PrometheusDuration.Parse(least), PrometheusDuration.Parse(most));

@@ -9,8 +9,10 @@ namespace PipelineExporter.Metrics;
 /// <param name="sourceLabels">Labels that the source adds to each sample.</param>
 /// <param name="declared">The families that the collector may write.</param>
 /// <param name="seriesLimit">Time series taken at most; the next one is rejected.</param>
+/// <param name="shows">Whether a series is shown at all; what is not shown is left out. Null: every one is.</param>
 internal sealed class MetricSink(
-    ImmutableArray<KeyValuePair<string, string>> sourceLabels, IReadOnlyList<MetricDesc> declared, int seriesLimit)
+    ImmutableArray<KeyValuePair<string, string>> sourceLabels, IReadOnlyList<MetricDesc> declared, int seriesLimit,
+    SeriesFilter? shows = null)
 {
     private readonly Dictionary<MetricDesc, Dictionary<string[], double[]>> families = [];
 
@@ -32,13 +34,16 @@ internal sealed class MetricSink(
     }
 
     /// <summary>Adds one series of a counter or histogram as the ledger keeps it, <see cref="MetricDesc.Width"/> numbers.</summary>
-    internal void Add(MetricDesc family, double[] numbers, params ReadOnlySpan<string> labelValues)
+    /// <returns>False for one that is not shown.</returns>
+    internal bool Add(MetricDesc family, double[] numbers, params ReadOnlySpan<string> labelValues)
     {
         if (numbers.Length != family.Width)
             throw new MetricException(family.Name, $"was given {numbers.Length} numbers for {family.Width}");
         family.CheckLabelValues(labelValues);
         if (family.Type != MetricType.Gauge && numbers.Any(number => !double.IsFinite(number) || number < 0))
             throw new MetricException(family.Name, "a counter's value must be finite and not negative");
+        if (shows is not null && !shows(family, labelValues))
+            return false;
         if (Count + family.SeriesEach > seriesLimit)
         {
             throw new MetricException(
@@ -54,6 +59,7 @@ internal sealed class MetricSink(
         if (!samples.TryAdd(labelValues.ToArray(), numbers))
             throw new MetricException(family.Name, $"has two samples for {Describe(family, labelValues)}");
         Count += family.SeriesEach;
+        return true;
     }
 
     private static string Describe(MetricDesc family, ReadOnlySpan<string> values)
@@ -82,3 +88,6 @@ internal sealed class MetricSink(
         }
     }
 }
+
+/// <summary>Whether a series of a family, with these label values, is shown.</summary>
+internal delegate bool SeriesFilter(MetricDesc family, ReadOnlySpan<string> labelValues);

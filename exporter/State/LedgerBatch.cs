@@ -13,6 +13,9 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 
     internal Dictionary<MetricDesc, Dictionary<string[], double[]>> Additions { get; } = [];
 
+    /// <summary>New values of kept gauges; null: of one that only goes on being kept.</summary>
+    internal Dictionary<MetricDesc, Dictionary<string[], double?>> Kept { get; } = [];
+
     internal Dictionary<string, string> Values { get; } = [];
 
     /// <summary>
@@ -53,6 +56,12 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         numbers[^1] += value;
     }
 
+    /// <summary>Keeps the value of a gauge over restarts, until it is replaced or not touched for as long as event keys are kept.</summary>
+    public void Keep(MetricDesc gauge, double value, params ReadOnlySpan<string> labelValues) => KeptValue(gauge, labelValues) = value;
+
+    /// <summary>Lets a gauge, if one is kept, be kept on as it is.</summary>
+    public void Touch(MetricDesc gauge, params ReadOnlySpan<string> labelValues) => KeptValue(gauge, labelValues) ??= null;
+
     /// <summary>Stores a text under a name, in the same transaction as what was counted.</summary>
     public void SetValue(string name, string value) => Values[name] = value;
 
@@ -66,10 +75,20 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
             throw new MetricException(metric.Name, $"cannot count {value}");
     }
 
+    private ref double? KeptValue(MetricDesc gauge, ReadOnlySpan<string> labelValues)
+    {
+        if (gauge.Type != MetricType.Gauge)
+            throw new MetricException(gauge.Name, "is counted, not kept");
+        gauge.CheckLabelValues(labelValues);
+        ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Kept, gauge, out _);
+        family ??= new(LabelValues.Comparer);
+        return ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);
+    }
+
     private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)
     {
         if (metric.Type == MetricType.Gauge)
-            throw new MetricException(metric.Name, "is a gauge, which is not kept by the ledger");
+            throw new MetricException(metric.Name, "is a gauge, which is not counted");
         metric.CheckLabelValues(labelValues);
         ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Additions, metric, out _);
         family ??= new(LabelValues.Comparer);

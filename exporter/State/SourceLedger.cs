@@ -66,7 +66,7 @@ internal sealed class SourceLedger
         }
     }
 
-    /// <summary>Writes the published value of each series of these families, and returns those that no page has shown yet.</summary>
+    /// <summary>Writes the published value of each counted series of these families, and returns those that no page has shown yet.</summary>
     public IReadOnlyList<Series> Write(IEnumerable<MetricDesc> metrics, MetricSink sink)
     {
         lock (gate)
@@ -76,8 +76,9 @@ internal sealed class SourceLedger
             {
                 foreach (var series in Bind(metric).Values)
                 {
-                    sink.Add(metric, series.Shown, series.Labels);
-                    if (series.Held && series.ShownSince is null)
+                    if (!sink.Add(metric, series.Shown, series.Labels))
+                        (series.Held, series.ShownSince) = (true, null); // should it come back, what was counted meanwhile is seen to be added
+                    else if (series.Held && series.ShownSince is null)
                         unseen.Add(series);
                 }
             }
@@ -97,11 +98,18 @@ internal sealed class SourceLedger
         }
     }
 
-    /// <summary>What was counted, published or not.</summary>
+    /// <summary>What was counted, published or not; of a gauge, what is kept.</summary>
     internal IReadOnlyList<(string[] Labels, double[] Value)> Counted(MetricDesc metric)
     {
         lock (gate)
             return [.. Bind(metric).Values.Select(series => (series.Labels, series.Value))];
+    }
+
+    /// <summary>The kept value of a gauge; null when there is none.</summary>
+    public double? Kept(MetricDesc gauge, params ReadOnlySpan<string> labelValues)
+    {
+        lock (gate)
+            return Bind(gauge).GetAlternateLookup<ReadOnlySpan<string>>().TryGetValue(labelValues, out var series) ? series.Value[0] : null;
     }
 
     internal void Commit(LedgerBatch batch)
@@ -132,6 +140,19 @@ internal sealed class SourceLedger
                     change.Series.Add(Row(series, value, series.Held ? series.Shown : value, today));
                     updates.Add((series, value, !known));
                 }
+            }
+
+            foreach (var (metric, family, labels, kept) in batch.Kept.SelectMany(one => one.Value.Select(gauge => (one.Key, Bind(one.Key), gauge.Key, gauge.Value))))
+            {
+                var known = family.TryGetValue(labels, out var series);
+                if (!known && kept is null)
+                    continue;
+                series ??= new(metric.Name, labels, [0], [0], newborn: true);
+                var value = kept is { } number ? [number] : series.Value;
+                if (known && value[0].Equals(series.Value[0]) && series.TouchedDay == today)
+                    continue;
+                change.Series.Add(Row(series, value, value, today));
+                updates.Add((series, value, !known));
             }
 
             if (!change.IsEmpty)

@@ -22,6 +22,9 @@ internal static class Runbooks
 
     public static IResult Show(string name)
     {
+        // Runbooks link to each other by file, as they are read in the repository.
+        if (name.EndsWith(".md", StringComparison.Ordinal))
+            name = name[..^3];
         if (!Names.Contains(name))
         {
             return Page.Html(

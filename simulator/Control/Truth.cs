@@ -34,7 +34,7 @@ internal sealed record Truth(
                     var key = (run.Dag.Id, instance.Task.Id, StateNames.Of(end.State));
                     if (end.Try > 0)
                         tries.Add(key);
-                    if (TaskInstance.IsFinal(instance.At(end.At)!.Value.State))
+                    if (instance.At(end.At)!.Value.IsFinal)
                         finished.Add(key);
                 }
                 retries.Add((run.Dag.Id, instance.Task.Id, null), instance.RetriesBegun().Count(at => at >= from && at < to && !(at >= run.DeletedAt)));

@@ -27,10 +27,14 @@ foreach (var argument in args)
         case "--token-lifetime" when int.TryParse(value, out var seconds):
             options = options with { TokenLifetime = TimeSpan.FromSeconds(seconds) };
             break;
+        case "--dags" when int.TryParse(value, out var dags) && dags is >= 0 and <= 100_000:
+            options = options with { Scale = dags };
+            break;
         default:
             await Console.Error.WriteLineAsync(
                 $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER, " +
-                "--airflow-edition=2|3, --airflow2-version=VERSION, --airflow3-version=VERSION, --token-lifetime=SECONDS");
+                "--airflow-edition=2|3, --airflow2-version=VERSION, --airflow3-version=VERSION, --token-lifetime=SECONDS, " +
+                "--dags=NUMBER (of generated load)");
             return 2;
     }
 }

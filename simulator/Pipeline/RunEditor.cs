@@ -84,7 +84,7 @@ internal sealed class RunEditor
     /// <summary>The row becomes that of the next try; the one that was goes into history, a made-up one if it never ran.</summary>
     TaskInstance Clear(TaskInstance instance, TaskPhase phase)
     {
-        var ran = TaskInstance.IsFinal(phase.State) ? phase : Failed(phase);
+        var ran = phase.IsFinal ? phase : Failed(phase);
         var cleared = phase with
         {
             At = at,
@@ -149,7 +149,7 @@ internal sealed class RunEditor
                 instances.RemoveAt(i);
             else if (!failed && phase.State != TaskState.Success)
                 instances[i] = Cut(instances[i], Ended(phase, TaskState.Success));
-            else if (failed && !IsFinished && !TaskInstance.IsFinal(phase.State))
+            else if (failed && !IsFinished && !phase.IsFinal)
                 instances[i] = Cut(instances[i], Ended(phase, IsAtWork(phase.State) ? TaskState.Failed : TaskState.Skipped));
         }
         run.Edits = run.Edits.Add(IsFinished
@@ -193,7 +193,7 @@ internal sealed class RunEditor
             moves |= isEdited;
             ends.Add(instances[i].Phases[^1]);
         }
-        var isHeld = ends.Exists(end => !TaskInstance.IsFinal(end.State));
+        var isHeld = ends.Exists(end => !end.IsFinal);
         return new Outcome(Worst(ends), isHeld ? Never : ends.Select(end => end.At).DefaultIfEmpty(due).Max(), moves);
     }
 

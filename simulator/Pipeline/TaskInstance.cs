@@ -37,6 +37,8 @@ internal readonly record struct TaskPhase(DateTimeOffset At, TaskState State, in
     public int Generation { get; init; }
 
     public DateTimeOffset GenerationAt { get; init; }
+
+    public bool IsFinal => State is TaskState.Success or TaskState.Failed or TaskState.UpstreamFailed or TaskState.Skipped or TaskState.Removed;
 }
 
 /// <summary>One task of one run, or one map index of it, from its creation to its end.</summary>
@@ -53,7 +55,7 @@ internal sealed record TaskInstance(DagRun Run, TaskDefinition Task, int MapInde
     public int MaxTries => Task.Retries;
 
     /// <summary>Nothing of it changes later: never, while it waits for somebody to start its run.</summary>
-    public DateTimeOffset ChangesUntil => IsFinal(Phases[^1].State) ? Phases[^1].At : DateTimeOffset.MaxValue;
+    public DateTimeOffset ChangesUntil => Phases[^1].IsFinal ? Phases[^1].At : DateTimeOffset.MaxValue;
 
     /// <summary>The row at an instant; null before it exists.</summary>
     public TaskPhase? At(DateTimeOffset at)
@@ -83,8 +85,9 @@ internal sealed record TaskInstance(DagRun Run, TaskDefinition Task, int MapInde
     }
 
     /// <summary>
-    /// The try ends of its whole life: tries that failed and were retried, or were cleared while they ran, and final ones. Each try
-    /// ends once, whatever its state was edited to; and a decision without a try that was taken again is the same one.
+    /// The try ends of its whole life: tries that failed and were retried, or were cleared while they ran, and final ones,
+    /// which an incident may hold back. Each try ends once, whatever its state was edited to; and a decision without a try
+    /// that was taken again is the same one.
     /// </summary>
     public IEnumerable<TaskPhase> Ends()
     {
@@ -92,7 +95,7 @@ internal sealed record TaskInstance(DagRun Run, TaskDefinition Task, int MapInde
         foreach (var phase in Phases)
         {
             var isRetried = phase.State is TaskState.UpForRetry or TaskState.Restarting;
-            if (!isRetried && !IsFinal(phase.State))
+            if (!isRetried && !phase.IsFinal)
                 continue;
             if (phase.Try > ended)
                 yield return isRetried ? phase with { State = TaskState.Failed } : phase;
@@ -107,7 +110,4 @@ internal sealed record TaskInstance(DagRun Run, TaskDefinition Task, int MapInde
         .Where(phase => phase.Index > 0 && phase.Item.State == TaskState.Scheduled && Phases[phase.Index - 1].State == TaskState.UpForRetry)
         .SelectMany(phase => Phases.Skip(phase.Index).Where(next => next.State == TaskState.Running && next.Try == phase.Item.Try).Take(1))
         .Select(running => running.At);
-
-    public static bool IsFinal(TaskState state) =>
-        state is TaskState.Success or TaskState.Failed or TaskState.UpstreamFailed or TaskState.Skipped or TaskState.Removed;
 }

@@ -30,6 +30,8 @@ internal sealed class SyntheticCollector(int number, Ledger ledger) : Collector<
 
     public override string Name => $"benchmark_{number}";
 
+    public override string Asks => "Nothing.";
+
     public override string Source => "airflow/production";
 
     public override SourceIdentity? Identity { get; } = new($"airflow/production/{number}", [new("environment", "production")]);

@@ -1,3 +1,4 @@
+using PipelineExporter.Metrics;
 using PipelineExporter.Sources;
 
 namespace PipelineExporter.Collectors.Airflow;
@@ -10,6 +11,10 @@ internal abstract class AirflowCollector<TSnapshot>(AirflowEnvironment airflow) 
     public override SourceIdentity? Identity => airflow.Identity;
 
     public override TimeSpan Interval => airflow.Settings.PollInterval;
+
+    /// <summary>What is told of a DAG is shown while the DAG is there.</summary>
+    public override bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues) =>
+        metric.Labels is not ["dag_id", ..] || airflow.Dags.Shows(labelValues[0], airflow.Ledger);
 
     protected AirflowEnvironment Environment => airflow;
 

@@ -9,15 +9,18 @@ internal static class AirflowCollectors
     public static ImmutableArray<ICollector> For(AirflowCollection settings, CollectorContext context)
     {
         var source = $"airflow/{settings.Endpoint.Environment}";
-        var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome));
+        var connection = new AirflowConnection(settings.Endpoint, context.Time, outcome => context.CountRequest(source, outcome), context.Logs.CreateLogger<AirflowConnection>());
         var environment = new AirflowEnvironment(connection, settings, context);
-        return
+        ImmutableArray<ICollector> all =
         [
             new AirflowHealthCollector(environment),
             new AirflowPools(environment),
             new AirflowDags(environment),
+            new AirflowImportErrors(environment),
             new AirflowRuns(environment),
             new AirflowTasks(environment),
+            .. AirflowWorkers.For(environment),
         ];
+        return all.RemoveAll(collector => settings.Skip.Contains(collector.Name));
     }
 }

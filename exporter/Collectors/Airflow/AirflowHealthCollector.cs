@@ -17,12 +17,14 @@ internal sealed class AirflowHealthCollector(AirflowEnvironment environment) : A
 
     public override string Name => "airflow_health";
 
+    public override string Asks => "2 requests: `/version`, and `/health` (3.x: `/monitor/health`).";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Info, Healthy, Heartbeat];
 
     protected internal override async Task<AirflowHealthSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
         var api = await Environment.Connection.DiscoverAsync(cancellationToken);
-        var url = Environment.Connection.Endpoint.ExternalUrl.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped).TrimEnd('/');
+        var url = Environment.Connection.Endpoint.ExternalUrl?.GetComponents(UriComponents.HttpRequestUrl, UriFormat.UriEscaped).TrimEnd('/') ?? "";
         return new AirflowHealthSnapshot(url, api.Version, await api.HealthAsync(cancellationToken));
     }
 

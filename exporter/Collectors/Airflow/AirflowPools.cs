@@ -17,6 +17,8 @@ internal sealed partial class AirflowPools(AirflowEnvironment environment) : Air
 
     public override string Name => "airflow_pools";
 
+    public override string Asks => "1 request for each 100 pools: `/pools`. Where Airflow 2 has unlimited pools, the list is found out by some more, once in 20 times.";
+
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Slots, Limit];
 
     protected internal override async Task<PoolList> CollectAsync(CancellationToken cancellationToken)
@@ -26,8 +28,27 @@ internal sealed partial class AirflowPools(AirflowEnvironment environment) : Air
         if (pools.Unlisted != unlisted && pools.Unlisted > 0)
             LogUnlisted(Environment.Context.Logs.CreateLogger<AirflowPools>(), Source, pools.Unlisted);
         unlisted = pools.Unlisted;
-        return pools;
+        return pools.Unlisted == 0 ? pools : pools with { Pools = [.. pools.Pools, .. Unlimited(pools.Pools)] };
     }
+
+    /// <summary>Pools that the server cannot list, so far as live task instances are in them: their slots add up to what is used.</summary>
+    private IEnumerable<Pool> Unlimited(IReadOnlyList<Pool> listed) =>
+        from row in Environment.LiveInstances
+        where row.Pool is { } pool && !listed.Any(other => other.Name == pool)
+        group row by row.Pool into rows
+        select new Pool
+        {
+            Name = rows.Key,
+            Slots = -1,
+            OpenSlots = -1,
+            RunningSlots = SlotsIn(rows, "running"),
+            QueuedSlots = SlotsIn(rows, "queued"),
+            OccupiedSlots = SlotsIn(rows, "running") + SlotsIn(rows, "queued"),
+            ScheduledSlots = SlotsIn(rows, "scheduled"),
+            DeferredSlots = SlotsIn(rows, "deferred"),
+        };
+
+    private static int SlotsIn(IEnumerable<TaskInstance> rows, string state) => rows.Where(row => row.State == state).Sum(row => row.PoolSlots ?? 1);
 
     protected internal override void Write(PoolList snapshot, MetricSink sink)
     {
@@ -44,7 +65,7 @@ internal sealed partial class AirflowPools(AirflowEnvironment environment) : Air
     }
 
     [LoggerMessage(LogLevel.Warning,
-        "{source}: {count} pool(s) with unlimited slots (-1) are not exported: Airflow 2 answers 500 to a list that holds one. "
-        + "The other pools are. Give such a pool a large number of slots instead")]
+        "{source}: Airflow 2 answers 500 to a list of pools that holds one with unlimited slots (-1), and there are {count} such pools. "
+        + "The other pools are exported as listed, those only while task instances are in them. Give such a pool a large number of slots instead")]
     private static partial void LogUnlisted(ILogger log, string source, int count);
 }

@@ -1,21 +1,12 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Airflow;
-using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Airflow;
 
 /// <summary>DAG runs: finished ones as counters, live and failed ones as gauges.</summary>
 internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowCollector<RunsSnapshot>(environment)
 {
-    public static readonly MetricDesc Runs = MetricDesc.Counter(
-        "airflow_dag_runs_total", "Finished DAG runs by type and state; a run that is cleared and finishes again is another one.", "dag_id", "run_type", "state");
-
-    public static readonly MetricDesc Durations = MetricDesc.Histogram(
-        "airflow_dag_run_duration_seconds", "How long finished DAG runs took from start to end.",
-        [60, 300, 900, 1800, 3600, 7200, 14400, 28800], "dag_id");
-
     public static readonly MetricDesc Live = MetricDesc.Gauge("airflow_dag_runs", "DAG runs that are queued or running.", "dag_id", "state");
 
     public static readonly MetricDesc OldestRunning = MetricDesc.Gauge(
@@ -28,26 +19,33 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
     public static readonly MetricDesc LastFailed = MetricDesc.Gauge(
         "airflow_dag_last_failed_run_info", "The run that failed last, within 7 days.", "dag_id", "run_id");
 
+    public static readonly MetricDesc Threshold = MetricDesc.Gauge(
+        "airflow_dag_run_duration_threshold_seconds", "How long a run may take, as configured (thresholds.dag_run_duration); absent for never too long.", "dag_id");
+
+    public static readonly MetricDesc OverdueGrace = MetricDesc.Gauge(
+        "airflow_dag_overdue_grace_seconds", "How much later than usual a scheduled run may end, as configured (thresholds.dag_overdue_grace).", "dag_id");
+
+    public static readonly MetricDesc Overdue = MetricDesc.Gauge(
+        "airflow_dag_overdue_timestamp_seconds",
+        "When the DAG's next result becomes overdue: the earliest of its scheduled runs that are live or yet to be made, with the usual duration and the grace added. "
+        + "Absent for paused DAGs, for those without a schedule, and while nothing is due.", "dag_id");
+
     private const string RerunsName = "airflow_runs.reruns";
 
-    /// <summary>A failed run that is deleted or edited leaves no trace in the lists of a poll: so often the failed ones are listed whole.</summary>
+    /// <summary>A failed run that is deleted or edited leaves no trace in the lists of a poll: so often the failed ones are listed again.</summary>
     private static readonly TimeSpan VerifyEvery = TimeSpan.FromMinutes(5);
 
     private readonly FailedRuns failures = new();
+    private readonly DueRuns due = new(environment);
     private Watermark? watermark;
     private DateTimeOffset? verified;
 
     public override string Name => "airflow_runs";
 
-    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Runs, Durations, Live, OldestRunning, FailedOpen, LastFailed];
+    public override string Asks => "2 requests: `/dags/~/dagRuns`, the live runs and those that ended since the last collection (another for each 100 more). Every 5 minutes, while a failed run is open: the runs that failed since.";
 
-    /// <summary>Lets the counters of a DAG's runs of a type stand at zero, before any has finished.</summary>
-    public static void Declare(LedgerBatch batch, string dagId, string runType)
-    {
-        batch.Declare(Runs, dagId, runType, "success");
-        batch.Declare(Runs, dagId, runType, "failed");
-        batch.Declare(Durations, dagId);
-    }
+    public override IReadOnlyList<MetricDesc> Metrics { get; } =
+        [.. environment.Runs.Counters, .. RunMetrics.Kept, Live, OldestRunning, FailedOpen, LastFailed, Threshold, OverdueGrace, Overdue];
 
     protected internal override async Task<RunsSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
@@ -60,22 +58,27 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         var api = await Environment.Connection.ApiAsync(cancellationToken);
 
         // In this order, a run that changes its state meanwhile is in one of the lists at least.
-        var isVerification = verified is not { } at || Environment.Context.Time.GetUtcNow() - at >= VerifyEvery;
-        var failed = isVerification ? await api.FailedRunsAsync(Environment.Context.Time.GetUtcNow() - FailedRuns.Keep, cancellationToken) : null;
-        var live = await api.LiveRunsAsync(cancellationToken);
+        var now = Environment.Context.Time.GetUtcNow();
+        var isVerification = verified is not { } at || now - at >= VerifyEvery;
+        var since = isVerification ? failures.VerifySince(now) : null;
+        var failed = since is { } oldest ? Watched(await api.FailedRunsAsync(oldest, cancellationToken)) : null;
+        var live = Watched(await api.LiveRunsAsync(cancellationToken));
         var poll = watermark.Begin(live.Date);
-        var ended = await api.EndedRunsAsync(poll.Since, cancellationToken);
+        var ended = Watched(await api.EndedRunsAsync(poll.Since, cancellationToken));
+        // One that ended between the two lists is in both, and the later one is right.
+        DagRun[] seen = [.. live.Rows.Concat(ended.Rows).GroupBy(RunId.Of).Select(same => same.Last())];
 
         var batch = ledger.Begin();
-        foreach (var run in live.Rows.Concat(ended.Rows))
-            Count(batch, poll, run);
+        foreach (var run in seen)
+            Environment.Runs.Count(batch, poll, run);
+        RunMetrics.Keep(batch, ledger, seen);
 
         if (failed is not null)
-            failures.Verify(failed.Rows, live.Rows.Concat(ended.Rows));
+            failures.Verify(since!.Value, failed.Rows, seen);
         foreach (var run in ended.Rows)
             failures.Note(run);
         foreach (var dag in failures.WithoutLastSuccess)
-            failures.NoteLastSuccess(dag, await api.LastSuccessAsync(dag, cancellationToken));
+            failures.NoteLastSuccess(dag, await api.LastSuccessesAsync(dag, cancellationToken) is [var newest, ..] ? newest : null);
 
         var reruns = failures.Reruns(live.Rows);
         if (reruns != (ledger.GetValue(RerunsName) ?? "[]"))
@@ -84,8 +87,14 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         batch.Commit();
         watermark.Stored();
         if (isVerification)
-            verified = Environment.Context.Time.GetUtcNow();
-        return RunsSnapshot.Of(live.Rows, failures.ByDag(), [.. ledger.Counted(Runs).Select(series => series.Labels[0]).Distinct()]);
+            verified = now;
+
+        ImmutableArray<string> dags = [.. ledger.Counted(RunMetrics.Finished).Select(series => series.Labels[0]).Distinct()];
+        return RunsSnapshot.Of(seen, failures.ByDag(), dags) with
+        {
+            Kept = [.. RunMetrics.Kept.SelectMany(metric => ledger.Counted(metric).Select(series => new KeptGauge(metric, series.Labels[0], series.Value[0])))],
+            Overdue = due.Overdue(dags, seen, ledger),
+        };
     }
 
     protected internal override void Write(RunsSnapshot snapshot, MetricSink sink)
@@ -102,23 +111,23 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
             sink.Set(FailedOpen, dag.Open, dag.DagId);
             sink.Set(LastFailed, 1, dag.DagId, dag.LastRunId);
         }
+        foreach (var (metric, dag, value) in snapshot.Kept)
+        {
+            if (metric != RunMetrics.LastSuccess || value != RunMetrics.Never)
+                sink.Set(metric, value, dag);
+        }
+        foreach (var (dag, at) in snapshot.Overdue)
+            sink.Set(Overdue, Seconds(at), dag);
+        foreach (var dag in snapshot.Dags)
+        {
+            if (Environment.Settings.Thresholds.DagRunDuration(dag) is { } threshold)
+                sink.Set(Threshold, threshold.TotalSeconds, dag);
+            if (Environment.Settings.Thresholds.DagOverdueGrace(dag) is { } grace)
+                sink.Set(OverdueGrace, grace.TotalSeconds, dag);
+        }
     }
 
-    /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it.</remarks>
-    private void Count(LedgerBatch batch, Poll poll, DagRun run)
-    {
-        var type = run.RunType ?? "unknown";
-        Declare(batch, run.DagId, type);
-        if (!AirflowStates.IsFinished(run))
-            return;
-        var started = run.StartDate is { } start ? (start.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
-        var at = run.EndDate ?? run.StartDate ?? run.RunAfter ?? run.LogicalDate ?? poll.Now;
-        if (!batch.TryRecord(EventKey.Of("run", Environment.Name, run.DagId, run.RunId, started), at) || !poll.Counts(run.EndDate))
-            return;
-        batch.Add(Runs, 1, run.DagId, type, run.State!);
-        if (run is { StartDate: { } from, EndDate: { } to } && to >= from)
-            batch.Observe(Durations, (to - from).TotalSeconds, run.DagId);
-    }
+    private Dated<DagRun> Watched(Dated<DagRun> list) => list with { Rows = [.. list.Rows.Where(run => Environment.Settings.Includes(run.DagId))] };
 }
 
 /// <param name="Live">Live runs by DAG and state.</param>
@@ -131,6 +140,12 @@ internal sealed record RunsSnapshot(
     ImmutableArray<DagFailures> Failures,
     ImmutableArray<string> Dags)
 {
+    /// <summary>What is kept of each DAG.</summary>
+    public ImmutableArray<KeptGauge> Kept { get; init; } = [];
+
+    /// <summary>When each DAG's next result becomes overdue.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> Overdue { get; init; } = ImmutableDictionary<string, DateTimeOffset>.Empty;
+
     public static RunsSnapshot Of(IEnumerable<DagRun> rows, ImmutableArray<DagFailures> failures, ImmutableArray<string> dags)
     {
         var live = new Dictionary<(string, string), int>();
@@ -146,3 +161,5 @@ internal sealed record RunsSnapshot(
         return new RunsSnapshot(live, oldest, failures, dags);
     }
 }
+
+internal readonly record struct KeptGauge(MetricDesc Metric, string DagId, double Value);

@@ -1,23 +1,13 @@
+using System.Collections.Immutable;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Airflow;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Airflow;
 
 /// <summary>Task instances: finished tries, final outcomes and retries as counters, what is live as gauges.</summary>
 internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowCollector<TasksSnapshot>(environment)
 {
-    public static readonly MetricDesc Tries = MetricDesc.Counter(
-        "airflow_task_tries_total", "Finished tries of task instances by state; a try that failed and will be retried is one.", "dag_id", "task_id", "state");
-
-    public static readonly MetricDesc Finished = MetricDesc.Counter(
-        "airflow_task_instances_finished_total", "Task instances that reached a final state; a retried try is not one.", "dag_id", "task_id", "state");
-
-    public static readonly MetricDesc Retries = MetricDesc.Counter(
-        "airflow_task_retries_total", "Tries that ran because the try before had failed; a try after a clear is not one.", "dag_id", "task_id");
-
-    public static readonly MetricDesc Durations = MetricDesc.Histogram(
-        "airflow_task_duration_seconds", "How long finished tries took from start to end.", [], "dag_id", "task_id");
-
     public static readonly MetricDesc LastDuration = MetricDesc.Gauge(
         "airflow_task_last_duration_seconds", "How long the try took that finished last.", "dag_id", "task_id");
 
@@ -25,7 +15,16 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         "airflow_task_instances", "Task instances that are neither finished nor without a state, by state.", "dag_id", "state");
 
     public static readonly MetricDesc OldestRunning = MetricDesc.Gauge(
-        "airflow_task_oldest_running_start_timestamp_seconds", "When the try started that has been running longest.", "dag_id", "task_id");
+        "airflow_task_oldest_running_start_timestamp_seconds", "When the try started that has been running longest; a deferred one runs, too.", "dag_id", "task_id");
+
+    public static readonly MetricDesc Threshold = MetricDesc.Gauge(
+        "airflow_task_duration_threshold_seconds",
+        "How long a try may take, as configured (thresholds.task_duration); absent for never too long, and where tasks are not told apart.", "dag_id", "task_id");
+
+    public static readonly MetricDesc Queued = MetricDesc.Gauge("airflow_queued_task_instances", "Task instances that wait in the queue for a worker.", "queue");
+
+    public static readonly MetricDesc OldestQueued = MetricDesc.Gauge(
+        "airflow_oldest_queued_timestamp_seconds", "When the task instance was queued that has been waiting longest; absent while none waits.", "queue");
 
     /// <summary>Counted events are stored after so many questions for histories, so that a catch-up that is cut off was not in vain.</summary>
     private const int QuestionsPerCommit = 25;
@@ -34,11 +33,15 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
     private static readonly TimeSpan KeepLast = TimeSpan.FromDays(7);
 
     private readonly Dictionary<(string Dag, string Task), (DateTimeOffset End, TimeSpan Duration)> last = [];
+    private readonly SortedSet<string> queues = new(StringComparer.Ordinal);
     private Watermark? watermark;
 
     public override string Name => "airflow_tasks";
 
-    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Tries, Finished, Retries, Durations, LastDuration, Instances, OldestRunning];
+    public override string Asks => "2 requests: `/dags/~/dagRuns/~/taskInstances`, the live instances and those that finished since the last collection (another for each 100 more, in 2.x for each 5,000). And one for each finished try that the lists do not show any more: `…/tries`.";
+
+    public override IReadOnlyList<MetricDesc> Metrics { get; } =
+        [.. environment.Tasks.Counters, LastDuration, Instances, OldestRunning, Threshold, Queued, OldestQueued];
 
     protected internal override async Task<TasksSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
@@ -47,12 +50,12 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         var api = await Environment.Connection.ApiAsync(cancellationToken);
 
         // Live ones first: what ends between the two requests is in the second list, or else in the next poll's.
-        var live = await api.LiveTaskInstancesAsync(cancellationToken);
+        var live = Watched(await api.LiveTaskInstancesAsync(cancellationToken));
         var poll = watermark.Begin(live.Date);
-        var finished = await api.FinishedTaskInstancesAsync(poll.Since, cancellationToken);
+        var finished = Watched(await api.FinishedTaskInstancesAsync(poll.Since, cancellationToken));
 
         var batch = ledger.Begin();
-        var counter = new TaskCounter(batch, Environment.Name, poll);
+        var counter = new TaskCounter(batch, Environment.Tasks, Environment.Name, poll);
         var questions = 0;
         foreach (var row in live.Rows.Concat(finished.Rows))
         {
@@ -65,11 +68,13 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
             }
             counter.Count(row);
             NoteDuration(row);
+            if (row.Queue is { } queue)
+                queues.Add(queue);
             if (questions == QuestionsPerCommit)
             {
                 batch.Commit();
                 batch = ledger.Begin();
-                counter = new TaskCounter(batch, Environment.Name, poll);
+                counter = new TaskCounter(batch, Environment.Tasks, Environment.Name, poll);
                 questions = 0;
             }
         }
@@ -77,7 +82,11 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         batch.Commit();
         watermark.Stored();
         ForgetOld(poll.Now);
-        return TasksSnapshot.Of(live.Rows, last.Select(entry => (entry.Key.Dag, entry.Key.Task, entry.Value.Duration)));
+        Environment.LiveInstances = live.Rows;
+        return TasksSnapshot.Of(live.Rows, Environment.Tasks, queues, last.Select(entry => (entry.Key.Dag, entry.Key.Task, entry.Value.Duration))) with
+        {
+            Thresholds = [.. Thresholds(ledger)],
+        };
     }
 
     protected internal override void Write(TasksSnapshot snapshot, MetricSink sink)
@@ -88,13 +97,35 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
             sink.Set(OldestRunning, Seconds(start), dag, task);
         foreach (var ((dag, task), duration) in snapshot.LastDurations)
             sink.Set(LastDuration, duration.TotalSeconds, dag, task);
+        foreach (var (dag, task, threshold) in snapshot.Thresholds)
+            sink.Set(Threshold, threshold.TotalSeconds, dag, task);
+        foreach (var (queue, waiting) in snapshot.Queues)
+        {
+            sink.Set(Queued, waiting.Count, queue);
+            if (waiting.Oldest is { } oldest)
+                sink.Set(OldestQueued, Seconds(oldest), queue);
+        }
+    }
+
+    private Dated<TaskInstance> Watched(Dated<TaskInstance> list) => list with { Rows = [.. list.Rows.Where(row => Environment.Settings.Includes(row.DagId))] };
+
+    /// <summary>Of every task that has one: which ones those are was decided when an instance was seen, that told whether it is a sensor.</summary>
+    private IEnumerable<(string Dag, string Task, TimeSpan Threshold)> Thresholds(SourceLedger ledger)
+    {
+        if (!Environment.Settings.TaskDetail)
+            yield break;
+        foreach (var (labels, _) in ledger.Counted(TaskMetrics.OverThreshold))
+        {
+            if (Environment.Settings.Thresholds.TaskDuration(labels[0], labels[1], false) is { } threshold)
+                yield return (labels[0], labels[1], threshold);
+        }
     }
 
     private void NoteDuration(TaskInstance row)
     {
         if (TaskCounter.Duration(row) is not { } duration)
             return;
-        var id = (row.DagId, row.TaskId);
+        var id = (row.DagId, Environment.Tasks.Label(row));
         if (!last.TryGetValue(id, out var known) || known.End <= row.EndDate)
             last[id] = (row.EndDate!.Value, duration);
     }
@@ -108,29 +139,34 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
 
 /// <param name="Live">Live instances by DAG and state.</param>
 /// <param name="OldestRunning">The earliest start of a running try of each task.</param>
+/// <param name="Queues">How many instances wait in each queue that is known, and since when.</param>
 /// <param name="LastDurations">How long the last finished try of each task took.</param>
 internal sealed record TasksSnapshot(
     IReadOnlyDictionary<(string Dag, string State), int> Live,
     IReadOnlyDictionary<(string Dag, string Task), DateTimeOffset> OldestRunning,
+    IReadOnlyDictionary<string, (int Count, DateTimeOffset? Oldest)> Queues,
     IReadOnlyDictionary<(string Dag, string Task), TimeSpan> LastDurations)
 {
-    public static TasksSnapshot Of(IEnumerable<TaskInstance> rows, IEnumerable<(string Dag, string Task, TimeSpan Duration)> last)
+    /// <summary>How long a try of each task may take.</summary>
+    public ImmutableArray<(string Dag, string Task, TimeSpan Threshold)> Thresholds { get; init; } = [];
+
+    public static TasksSnapshot Of(
+        IEnumerable<TaskInstance> rows, TaskMetrics metrics, IEnumerable<string> queues, IEnumerable<(string Dag, string Task, TimeSpan Duration)> last)
     {
         var live = new Dictionary<(string, string), int>();
         var oldest = new Dictionary<(string, string), DateTimeOffset>();
+        var waiting = queues.ToDictionary(queue => queue, _ => (Count: 0, Oldest: (DateTimeOffset?)null));
         foreach (var row in rows)
         {
-            if (row.State is null || AirflowStates.FinishedInstances.Contains(row.State))
+            if (row.State is null or "removed" || TaskCounter.IsFinished(row))
                 continue;
             live[(row.DagId, row.State)] = live.GetValueOrDefault((row.DagId, row.State)) + 1;
-
-            // Only a running row's start is that of its try: a queued one still carries the try before.
-            if (row is { State: "running", StartDate: { } start }
-                && (!oldest.TryGetValue((row.DagId, row.TaskId), out var known) || start < known))
-            {
-                oldest[(row.DagId, row.TaskId)] = start;
-            }
+            var task = (row.DagId, metrics.Label(row));
+            if (TaskCounter.RunningSince(row) is { } start && (!oldest.TryGetValue(task, out var known) || start < known))
+                oldest[task] = start;
+            if (row is { State: "queued", Queue: { } queue } && waiting.TryGetValue(queue, out var others))
+                waiting[queue] = (others.Count + 1, row.QueuedWhen is { } since && !(others.Oldest < since) ? since : others.Oldest);
         }
-        return new TasksSnapshot(live, oldest, last.ToDictionary(entry => (entry.Dag, entry.Task), entry => entry.Duration));
+        return new TasksSnapshot(live, oldest, waiting, last.ToDictionary(entry => (entry.Dag, entry.Task), entry => entry.Duration));
     }
 }

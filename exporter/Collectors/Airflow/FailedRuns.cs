@@ -13,9 +13,24 @@ internal sealed class FailedRuns
     /// <summary>A failure is forgotten after so long.</summary>
     public static readonly TimeSpan Keep = TimeSpan.FromDays(7);
 
+    /// <summary>A killed task rewrites its run's end some seconds later.</summary>
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<RunId, FailedRun> failures = [];
     private readonly Dictionary<string, DateTimeOffset> lastSuccess = [];
     private readonly HashSet<string> asked = [];
+    private bool listed;
+
+    /// <summary>Since when failed runs are to be listed to verify the memory; null when there is nothing to verify.</summary>
+    /// <remarks>Everything at first; then from the oldest failure that is open, whose DAG alone shows anything of it.</remarks>
+    public DateTimeOffset? VerifySince(DateTimeOffset now)
+    {
+        if (!listed)
+            return now - Keep;
+        foreach (var old in failures.Where(one => one.Value.At < now - Keep).Select(one => one.Key).ToList())
+            failures.Remove(old);
+        return failures.Values.Where(IsOpen).Select(run => (DateTimeOffset?)run.At).Min() - Margin;
+    }
 
     /// <summary>DAGs with a failure whose last success was not asked for yet.</summary>
     public IReadOnlyList<string> WithoutLastSuccess =>
@@ -43,7 +58,7 @@ internal sealed class FailedRuns
         switch (run.State)
         {
             case "failed":
-                failures[RunId.Of(run)] = new FailedRun(run.DagId, run.RunId, Order(run));
+                failures[RunId.Of(run)] = new FailedRun(run.DagId, run.RunId, Order(run), run.EndDate);
                 break;
             case "success":
                 failures.Remove(RunId.Of(run));
@@ -61,17 +76,18 @@ internal sealed class FailedRuns
         NoteSuccess(dagId, run?.StartDate);
     }
 
-    /// <summary>Corrects the memory by the whole list of failed runs, which was asked for before <paramref name="others"/>: a failure that
-    /// is in neither was deleted, set to success, or is too old.</summary>
-    public void Verify(IEnumerable<DagRun> failed, IEnumerable<DagRun> others)
+    /// <summary>Corrects the memory by the list of runs that failed since <paramref name="since"/>, which was asked for before
+    /// <paramref name="others"/>: a failure that is in neither was deleted or set to success.</summary>
+    public void Verify(DateTimeOffset since, IEnumerable<DagRun> failed, IEnumerable<DagRun> others)
     {
+        listed = true;
         var there = others.Select(RunId.Of).ToHashSet();
         foreach (var run in failed)
         {
             there.Add(RunId.Of(run));
             Note(run);
         }
-        foreach (var gone in failures.Keys.Where(id => !there.Contains(id)).ToList())
+        foreach (var gone in failures.Where(one => one.Value.At >= since && !there.Contains(one.Key)).Select(one => one.Key).ToList())
             failures.Remove(gone);
     }
 
@@ -80,9 +96,10 @@ internal sealed class FailedRuns
     [
         .. from run in failures.Values
            group run by run.DagId into dag
-           let succeeded = lastSuccess.TryGetValue(dag.Key, out var at) ? at : DateTimeOffset.MinValue
-           select new DagFailures(dag.Key, dag.Count(run => run.Order >= succeeded), dag.MaxBy(run => run.Order)!.RunId),
+           select new DagFailures(dag.Key, dag.Count(IsOpen), dag.MaxBy(run => run.Order)!.RunId),
     ];
+
+    private bool IsOpen(FailedRun run) => !lastSuccess.TryGetValue(run.DagId, out var succeeded) || run.Order >= succeeded;
 
     private static DateTimeOffset Order(DagRun run) =>
         run.StartDate ?? run.EndDate ?? run.RunAfter ?? run.LogicalDate ?? DateTimeOffset.MinValue;
@@ -95,7 +112,12 @@ internal sealed class FailedRuns
 }
 
 /// <param name="Order">When it started; tells which of two runs is the later one.</param>
-internal sealed record FailedRun(string DagId, string RunId, DateTimeOffset Order);
+/// <param name="End">Null where it was stored without.</param>
+internal sealed record FailedRun(string DagId, string RunId, DateTimeOffset Order, DateTimeOffset? End = null)
+{
+    [JsonIgnore]
+    public DateTimeOffset At => End ?? Order;
+}
 
 /// <param name="Open">Failed runs that are open.</param>
 /// <param name="LastRunId">The failed run that started last, open or not.</param>

@@ -16,7 +16,7 @@ namespace PipelineExporter.Collectors.Airflow;
 /// <item>A retry is a try that runs or ran, when the try before it failed with the same max_tries: a clear raises max_tries.</item>
 /// </list>
 /// </remarks>
-internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll poll)
+internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string environment, Poll poll)
 {
     private readonly HashSet<(string Dag, string Task)> declared = [];
 
@@ -36,7 +36,10 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
                 .Where(t => t.TryNumber == number && Outcome(t) is not null)
                 .MinBy(t => t.State == "upstream_failed");
             if (found is not null)
+            {
+                CountOverThreshold(found);
                 CountTry(found, isFinal: Outcome(found) != "failed" || found.TryNumber > found.MaxTries);
+            }
 
             // One that never ran, or is too old to be counted, need not be asked for again.
             if (!batch.Contains(Key(row, "try", number)))
@@ -55,10 +58,11 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
         if (row.State is null or "removed")
             return;
         Declare(row);
+        CountOverThreshold(row);
         if (row.TryNumber >= 1)
             CountTry(row, isFinal: row.State != "up_for_retry");
         else if (Outcome(row) is { } outcome && batch.TryRecord(Key(row, "outcome"), At(row)) && poll.Counts(row.EndDate))
-            batch.Add(AirflowTasks.Finished, 1, row.DagId, row.TaskId, outcome);
+            batch.Add(TaskMetrics.Finished, 1, row.DagId, metrics.Label(row), outcome);
     }
 
     /// <summary>How long the row's try took, when it is finished and has dates of its own.</summary>
@@ -67,12 +71,19 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
             ? end - start
             : null;
 
+    /// <summary>Whether the row's try has ended; the one before a retry that waits has, too, but the row is live.</summary>
+    public static bool IsFinished(TaskInstance row) => row.State != "up_for_retry" && Outcome(row) is not null;
+
+    /// <summary>When the row's try started, while it runs; only then is the start its own and not that of the try before.</summary>
+    public static DateTimeOffset? RunningSince(TaskInstance row) => row.State is "running" or "deferred" ? row.StartDate : null;
+
     /// <summary>The state that a finished try counts under; null while it is not finished. "removed" is the fate of a row, not of a try.</summary>
     private static string? Outcome(TaskInstance row) => row.State switch
     {
         "up_for_retry" => "failed",
         "success" or "failed" or "skipped" or "upstream_failed" => row.State,
-        _ => null,
+        null or "removed" => null,
+        _ => AirflowStates.IsLive(row.State) || row.EndDate is null ? null : row.State, // a state that is not known today, under its own name
     };
 
     /// <summary>A queued or scheduled try may yet be cleared before it runs.</summary>
@@ -104,9 +115,9 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
                     batch.TryRecord(Key(row, "failed", number, row.MaxTries), At(row));
                 if (poll.Counts(row.EndDate))
                 {
-                    batch.Add(AirflowTasks.Tries, 1, row.DagId, row.TaskId, outcome);
+                    batch.Add(TaskMetrics.Tries, 1, row.DagId, metrics.Label(row), outcome);
                     if (Duration(row) is { } duration)
-                        batch.Observe(AirflowTasks.Durations, duration.TotalSeconds, row.DagId, row.TaskId);
+                        batch.Observe(metrics.Durations, duration.TotalSeconds, row.DagId, metrics.Label(row));
                 }
             }
             if (isFinal)
@@ -121,7 +132,15 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
     {
         var isFirst = outcome == "failed" || !isNewTry ? WasFailed(row, row.TryNumber) && batch.TryRecord(Key(row, "final", row.TryNumber), At(row)) : true;
         if (isFirst && poll.Counts(row.EndDate))
-            batch.Add(AirflowTasks.Finished, 1, row.DagId, row.TaskId, outcome);
+            batch.Add(TaskMetrics.Finished, 1, row.DagId, metrics.Label(row), outcome);
+    }
+
+    /// <remarks>A deferred try runs, too: in the triggerer.</remarks>
+    private void CountOverThreshold(TaskInstance row)
+    {
+        var duration = Duration(row) ?? (RunningSince(row) is { } start ? poll.Now - start : null);
+        if (duration > metrics.Threshold(row) && batch.TryRecord(Key(row, "over", row.TryNumber), At(row)) && poll.Counts(row.EndDate))
+            batch.Add(TaskMetrics.OverThreshold, 1, row.DagId, metrics.Label(row));
     }
 
     private void CountRetry(TaskInstance row)
@@ -129,7 +148,7 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
         var before = row.TryNumber - 1;
         var started = row.StartDate ?? row.EndDate;
         if (WasFailed(row, before) && batch.TryRecord(Key(row, "retry", before), started ?? poll.Now) && poll.Counts(started))
-            batch.Add(AirflowTasks.Retries, 1, row.DagId, row.TaskId);
+            batch.Add(TaskMetrics.Retries, 1, row.DagId, metrics.Label(row));
     }
 
     /// <summary>Whether that try failed while max_tries was what it is in this row.</summary>
@@ -137,15 +156,8 @@ internal sealed class TaskCounter(LedgerBatch batch, string environment, Poll po
 
     private void Declare(TaskInstance row)
     {
-        if (!declared.Add((row.DagId, row.TaskId)))
-            return;
-        foreach (var metric in (ReadOnlySpan<MetricDesc>)[AirflowTasks.Tries, AirflowTasks.Finished])
-        {
-            batch.Declare(metric, row.DagId, row.TaskId, "success");
-            batch.Declare(metric, row.DagId, row.TaskId, "failed");
-        }
-        batch.Declare(AirflowTasks.Retries, row.DagId, row.TaskId);
-        batch.Declare(AirflowTasks.Durations, row.DagId, row.TaskId);
+        if (declared.Add((row.DagId, row.TaskId)))
+            metrics.Declare(batch, row);
     }
 
     /// <summary>When it happened, for the age of its key.</summary>

@@ -64,6 +64,8 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
 
     public override string Name => "glue_jobs";
 
+    public override string Asks => "1 request for each 1,000 jobs: `GetJobs`; and for each job one for each 200 of its newest runs, back to the oldest that is not known to have ended: `GetJobRuns`.";
+
     public override string Source => source.Name;
 
     public override SourceIdentity? Identity => source.Identity;

@@ -19,8 +19,6 @@ internal sealed class GlueMetrics(AwsSource source, GlueJobCatalog catalog, Time
     // A datapoint may come later still: the newest of three periods is taken.
     private const int Periods = 3;
 
-    private const int QueriesPerCall = 500;
-
     private static readonly MetricDesc DriverElapsed = MetricDesc.Gauge(
         "aws_glue_driver_elapsed_time_average_seconds",
         "CloudWatch's glue.driver.aggregate.elapsedTime, Average over 300 s: the mean of what the driver reported in them, not a duration.", "job_name");
@@ -28,6 +26,8 @@ internal sealed class GlueMetrics(AwsSource source, GlueJobCatalog catalog, Time
     private (DateTimeOffset Until, string[] Jobs, GlueMetricsSnapshot Snapshot)? last;
 
     public override string Name => "glue_metrics";
+
+    public override string Asks => "1 request for each 500 jobs: `GetMetricData`, for 1 metric of each job, which CloudWatch bills.";
 
     public override string Source => source.Name;
 
@@ -48,9 +48,17 @@ internal sealed class GlueMetrics(AwsSource source, GlueJobCatalog catalog, Time
         if (last is { } known && known.Until >= until && known.Jobs.AsSpan().SequenceEqual(jobs))
             return known.Snapshot;
 
+        var queries = jobs.Select((job, i) => new MetricDataQuery($"q{i}", new(
+            new("Glue", "glue.driver.aggregate.elapsedTime", [new("JobName", job), new("JobRunId", "ALL"), new("Type", "count")]),
+            (int)Period.TotalSeconds, "Average")));
+        var newest = await CloudWatchNewest.ReadAsync(source.CloudWatch, queries, until - Periods * Period, until, cancellationToken);
         var elapsed = ImmutableSortedDictionary.CreateBuilder<string, double>(StringComparer.Ordinal);
-        foreach (var some in jobs.Chunk(QueriesPerCall))
-            await ReadAsync(some, until, elapsed, cancellationToken);
+        for (var i = 0; i < jobs.Length; i++)
+        {
+            if (newest.TryGetValue($"q{i}", out var milliseconds))
+                elapsed[jobs[i]] = milliseconds / 1000;
+        }
+
         var snapshot = new GlueMetricsSnapshot(elapsed.ToImmutable());
         last = (until, jobs, snapshot);
         return snapshot;
@@ -60,46 +68,5 @@ internal sealed class GlueMetrics(AwsSource source, GlueJobCatalog catalog, Time
     {
         foreach (var (job, seconds) in snapshot.DriverElapsedSeconds)
             sink.Set(DriverElapsed, seconds, job);
-    }
-
-    private async Task ReadAsync(
-        string[] jobs, DateTimeOffset until, ImmutableSortedDictionary<string, double>.Builder elapsed, CancellationToken cancellationToken)
-    {
-        var queries = jobs.Select((job, i) => new MetricDataQuery($"q{i}", new(
-            new("Glue", "glue.driver.aggregate.elapsedTime", [new("JobName", job), new("JobRunId", "ALL"), new("Type", "count")]),
-            (int)Period.TotalSeconds, "Average"))).ToList();
-        var newest = new Dictionary<string, (DateTimeOffset At, double Value)>();
-        var pages = new AwsPages(AwsService.CloudWatch, "GetMetricData");
-        do
-        {
-            var page = await source.CloudWatch.GetMetricDataAsync(
-                new(queries, until - Periods * Period, until, "TimestampDescending", pages.NextToken), cancellationToken);
-            foreach (var result in page.MetricDataResults)
-            {
-                Check(result);
-                for (var i = 0; i < result.Values.Count; i++)
-                {
-                    if (!newest.TryGetValue(result.Id, out var best) || best.At < result.Timestamps[i])
-                        newest[result.Id] = (result.Timestamps[i], result.Values[i]);
-                }
-            }
-
-            pages.Read(page.NextToken);
-        }
-        while (pages.More);
-
-        for (var i = 0; i < jobs.Length; i++)
-        {
-            if (newest.TryGetValue($"q{i}", out var datapoint))
-                elapsed[jobs[i]] = datapoint.Value / 1000;
-        }
-    }
-
-    private static void Check(MetricDataResult? result)
-    {
-        if (result is null || result.Timestamps.Count != result.Values.Count)
-            throw AwsException.Malformed(AwsService.CloudWatch, "GetMetricData", "its times and values do not fit each other");
-        if (result.StatusCode is "Forbidden" or "InternalError")
-            throw new AwsException(AwsService.CloudWatch.Id, "GetMetricData", result.StatusCode, $"CloudWatch answered {result.StatusCode} for a metric of namespace Glue");
     }
 }

@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Logging.Abstractions;
+using PipelineExporter.Sources.Aws;
 using Polly;
 using Polly.Retry;
 using Refit;
@@ -9,6 +11,13 @@ namespace PipelineExporter.Sources.Airflow;
 /// <summary>The connection to one Airflow. It finds out by asking which REST API the server speaks, also after an upgrade.</summary>
 internal sealed class AirflowConnection : IDisposable
 {
+    /// <summary>2.x alone gives so many task instances at once; MWAA lets no more than 6 MB through.</summary>
+    private const int InstancePage = 5000;
+    private const int MwaaInstancePage = 1000;
+
+    /// <summary>Somewhat longer than MWAA itself waits, and with time for another attempt within a request's own.</summary>
+    private static readonly AwsResilience MwaaResilience = new() { AttemptTimeout = TimeSpan.FromSeconds(12), Retries = 1 };
+
     private readonly HttpClient client;
     private readonly AirflowRequests requests;
     private readonly SemaphoreSlim gate = new(1);
@@ -19,21 +28,25 @@ internal sealed class AirflowConnection : IDisposable
     /// <param name="endpoint">Where it is and how to log in.</param>
     /// <param name="time">The clock.</param>
     /// <param name="requested">Called after each request that went out, with its <see cref="RequestOutcome"/>.</param>
-    public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested)
+    /// <param name="log">Told what cannot be asked for.</param>
+    public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested, ILogger? log = null)
     {
         Endpoint = endpoint;
         var url = endpoint.Url.AbsoluteUri.EndsWith('/') ? endpoint.Url : new Uri(endpoint.Url.AbsoluteUri + "/");
-        var sockets = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false, // a redirect would carry the exporter to who knows where
-            AutomaticDecompression = DecompressionMethods.All,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // so that a moved host name is noticed
-            UseCookies = false,
-        };
-        HttpMessageHandler handler = new ResilienceHandler(Retries(time)) { InnerHandler = new RequestCounter(requested, sockets) };
+        HttpMessageHandler transport = endpoint.Credential is AirflowCredential.Mwaa amazon
+            ? new MwaaHandler(
+                endpoint.Environment, amazon, new AwsSource(amazon.Source, time, requested, amazon.Keys, MwaaResilience), time, log ?? NullLogger.Instance)
+            : new RequestCounter(requested, new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false, // a redirect would carry the exporter to who knows where
+                AutomaticDecompression = DecompressionMethods.All,
+                PooledConnectionLifetime = TimeSpan.FromMinutes(5), // so that a moved host name is noticed
+                UseCookies = false,
+            });
+        HttpMessageHandler handler = new ResilienceHandler(Retries(time)) { InnerHandler = transport };
         handler = endpoint.Credential switch
         {
-            null => handler,
+            null or AirflowCredential.Mwaa => handler,
             AirflowCredential.Login login => new TokenAuthenticationHandler(endpoint.Environment, url, login, time, handler),
             var credential => new StaticAuthenticationHandler(credential, handler),
         };
@@ -57,7 +70,7 @@ internal sealed class AirflowConnection : IDisposable
         try
         {
             var known = found;
-            var api = known is AirflowV1 ? await FindV1Async(ct) ?? await FindV2Async(ct) : await FindV2Async(ct) ?? await FindV1Async(ct);
+            var api = known is AirflowV1 ? await AskV1Async(ct) ?? await AskV2Async(ct) : await AskV2Async(ct) ?? await AskV1Async(ct);
             if (api is null)
             {
                 throw new AirflowException(
@@ -87,11 +100,19 @@ internal sealed class AirflowConnection : IDisposable
         return parts.Length >= 2 && int.TryParse(parts[0], out var x) && int.TryParse(parts[1], out var y) && (x, y).CompareTo((major, minor)) >= 0;
     }
 
-    private async Task<IAirflowApi?> FindV2Async(CancellationToken ct) =>
-        await VersionAsync("GET /api/v2/version", v2.GetVersion, ct) is { } version ? new AirflowV2(v2, requests, version) : null;
+    private async Task<IAirflowApi?> AskV2Async(CancellationToken ct) =>
+        await VersionAsync("GET /api/v2/version", v2.GetVersion, ct) is { } version ? Speaking(version, isV2: true) : null;
 
-    private async Task<IAirflowApi?> FindV1Async(CancellationToken ct) =>
-        await VersionAsync("GET /api/v1/version", v1.GetVersion, ct) is { } version ? new AirflowV1(v1, requests, version) : null;
+    private async Task<IAirflowApi?> AskV1Async(CancellationToken ct) =>
+        await VersionAsync("GET /api/v1/version", v1.GetVersion, ct) is { } version ? Speaking(version, isV2: false) : null;
+
+    /// <remarks>Through MWAA the question of both APIs is the same, and either version answers it: the number decides.</remarks>
+    /// <param name="version">As the server names it.</param>
+    /// <param name="isV2">Whether the question of REST v2 was answered, for a version that is no number.</param>
+    private IAirflowApi Speaking(string version, bool isV2) =>
+        (int.TryParse(version.Split('.')[0], out var major) ? major >= 3 : isV2)
+            ? new AirflowV2(v2, requests, version)
+            : new AirflowV1(v1, requests, version, Endpoint.Credential is AirflowCredential.Mwaa ? MwaaInstancePage : InstancePage);
 
     private async Task<string?> VersionAsync(
         string what, Func<CancellationToken, Task<IApiResponse<AirflowVersion>>> call, CancellationToken ct)

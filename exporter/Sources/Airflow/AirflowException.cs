@@ -14,4 +14,7 @@ internal sealed class AirflowException(string environment, string what, HttpStat
 
     /// <summary>Null when no answer came.</summary>
     public HttpStatusCode? Status { get; } = status;
+
+    /// <summary>Airflow's own reason in full, to be read by the program and shown to nobody; null when it gave none.</summary>
+    public string? Detail { get; init; }
 }

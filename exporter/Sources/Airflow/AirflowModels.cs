@@ -27,9 +27,19 @@ internal sealed record DagRun
     public DateTimeOffset? EndDate { get; init; }
 
     /// <summary>3.x only.</summary>
+    public DateTimeOffset? QueuedAt { get; init; }
+
+    /// <summary>3.x only.</summary>
     public DateTimeOffset? RunAfter { get; init; }
 
+    public DateTimeOffset? DataIntervalEnd { get; init; }
+
     public DateTimeOffset? LogicalDate { get; init; }
+
+    /// <summary>The moment of the schedule that the run is for: 2.x starts a run when its data interval ends. Null for a run that the
+    /// schedule did not make.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? ScheduledFor => RunType == "scheduled" ? RunAfter ?? DataIntervalEnd : null;
 }
 
 /// <summary>The current try of a task instance, or one row of its history.</summary>
@@ -74,6 +84,19 @@ internal sealed record TaskInstance
 
     /// <summary>2.x: the name that logical_date had.</summary>
     public DateTimeOffset? ExecutionDate { get; init; }
+
+    public string? Pool { get; init; }
+
+    public int? PoolSlots { get; init; }
+
+    public string? Queue { get; init; }
+
+    /// <summary>The operator's class, such as <c>GlueJobOperator</c>.</summary>
+    public string? Operator { get; init; }
+
+    /// <summary>Waits for something by design. Operators are known by their class's name alone, and sensors are named so.</summary>
+    [JsonIgnore]
+    public bool IsSensor => Operator?.Contains("Sensor", StringComparison.OrdinalIgnoreCase) == true;
 }
 
 /// <summary>One DAG of the list of DAGs that are parsed and not stale.</summary>
@@ -83,11 +106,29 @@ internal sealed record Dag
 
     public bool? IsPaused { get; init; }
 
+    /// <summary>2.x writes blanks before some.</summary>
+    public IReadOnlyList<string>? Owners { get; init; }
+
+    public IReadOnlyList<DagTag>? Tags { get; init; }
+
+    /// <summary>2.x: when the next run will be made; null without a schedule, and while no more runs may be active.</summary>
+    public DateTimeOffset? NextDagrunCreateAfter { get; init; }
+
+    /// <summary>3.x: the same.</summary>
+    public DateTimeOffset? NextDagrunRunAfter { get; init; }
+
+    [JsonIgnore]
+    public DateTimeOffset? NextRun => NextDagrunRunAfter ?? NextDagrunCreateAfter;
+
     /// <summary>2.x: null without a schedule.</summary>
     public ScheduleInterval? ScheduleInterval { get; init; }
 
     /// <summary>3.x: null without a schedule.</summary>
     public string? TimetableSummary { get; init; }
+
+    /// <summary>The schedule in Airflow's words: a cron expression, a preset, a time table's summary; empty when it has none.</summary>
+    [JsonIgnore]
+    public string Schedule => TimetableSummary ?? ScheduleInterval?.Text ?? "";
 
     /// <summary>The type of the runs that the DAG's schedule makes; null when it has none.</summary>
     [JsonIgnore]
@@ -109,6 +150,20 @@ internal sealed record ScheduleInterval
 
     [JsonIgnore]
     public string? Value => Raw is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    /// <summary>Of a fixed interval.</summary>
+    public long? Days { get; init; }
+
+    /// <inheritdoc cref="Days"/>
+    public long? Seconds { get; init; }
+
+    [JsonIgnore]
+    public string Text => Value ?? (Days is null && Seconds is null ? "" : $"every {TimeSpan.FromSeconds((Days ?? 0) * 86400d + (Seconds ?? 0)):c}");
+}
+
+internal sealed record DagTag
+{
+    public required string Name { get; init; }
 }
 
 /// <summary>A pool and its use, in slots (a task may take several). The numbers of one answer are not one snapshot.</summary>
@@ -218,6 +273,12 @@ internal sealed record PoolPage : IPage<Pool>
     public IReadOnlyList<Pool> Rows => Pools;
 }
 
+/// <summary>How many DAG files cannot be imported; which ones, and their stack traces, are not read.</summary>
+internal sealed record ImportErrorPage
+{
+    public required int TotalEntries { get; init; }
+}
+
 internal sealed record LoginRequest(string Username, string Password);
 
 internal sealed record LoginAnswer
@@ -246,6 +307,7 @@ internal sealed record TokenClaims
 [JsonSerializable(typeof(TaskInstancePage))]
 [JsonSerializable(typeof(DagPage))]
 [JsonSerializable(typeof(PoolPage))]
+[JsonSerializable(typeof(ImportErrorPage))]
 [JsonSerializable(typeof(AirflowHealth))]
 [JsonSerializable(typeof(AirflowVersion))]
 [JsonSerializable(typeof(LoginRequest))]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using PipelineExporter.Sources.Aws;
 using Refit;
 
 namespace PipelineExporter.Sources.Airflow;
@@ -9,6 +10,12 @@ namespace PipelineExporter.Sources.Airflow;
 internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider time)
 {
     private const int LongestReason = 200;
+
+    /// <summary>So long after a good answer it is not believed that the password was changed.</summary>
+    private static readonly TimeSpan LogInHolds = TimeSpan.FromMinutes(5);
+
+    /// <summary>When a request that needs a log-in was last answered, in ticks.</summary>
+    private long answeredAt;
 
     /// <summary>Airflow reads UTC with a Z; a bare + would arrive as a blank.</summary>
     public static string Utc(DateTimeOffset instant) =>
@@ -27,7 +34,11 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         {
             using var response = await call(both.Token);
             if (response is { IsSuccessStatusCode: true, Content: { } content })
+            {
+                if (!IsOpen(what))
+                    Interlocked.Exchange(ref answeredAt, time.GetUtcNow().UtcTicks);
                 return new Answer<T>(content, response.Headers?.Date ?? time.GetUtcNow());
+            }
             if (response is { IsReceived: true, IsSuccessStatusCode: false })
                 throw Refused(what, response);
             throw Explain(what, response.Error, timeout, ct);
@@ -41,6 +52,10 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         }
     }
 
+    /// <summary>Health and version are told to anybody.</summary>
+    private static bool IsOpen(string what) =>
+        what.EndsWith("/version", StringComparison.Ordinal) || what.EndsWith("/health", StringComparison.Ordinal);
+
     /// <summary>What to throw for an error that Refit or the connection reports: one that is none of these is thrown as it is.</summary>
     private Exception Explain(string what, Exception? e, CancellationTokenSource timeout, CancellationToken ct)
     {
@@ -52,6 +67,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         {
             JsonException json => Unreadable(what, HttpStatusCode.OK, $"is not what Airflow sends (at {json.Path ?? "$"}, line {json.LineNumber + 1})"),
             ApiExceptionBase { InnerException: { } inner } => Explain(what, inner, timeout, ct),
+            AwsException aws => MwaaErrors.Explain(endpoint, what, aws),
             HttpRequestException http => Fail(what, Unreachable(http)),
             IOException => Fail(what, "the connection broke while the answer came"),
             null or ApiExceptionBase => Unreadable(what, HttpStatusCode.OK, "has no body that can be read"),
@@ -77,9 +93,10 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
     private AirflowException Refused<T>(string what, IApiResponse<T> response)
     {
         var status = response.StatusCode!.Value;
-        var words = Words((response.Error as ApiException)?.Content);
+        var detail = Words((response.Error as ApiException)?.Content);
+        var words = detail is null ? null : Short(detail);
         var reason = $"answered {(int)status}{(words is null ? "" : $" ({words})")}";
-        return new AirflowException(endpoint.Environment, what, status, reason, Hint(what, status, words));
+        return new AirflowException(endpoint.Environment, what, status, reason, Hint(what, status, words)) { Detail = detail };
     }
 
     /// <summary>The detail or title of Airflow's own error body; never another text.</summary>
@@ -92,8 +109,8 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
             var problem = JsonSerializer.Deserialize(body, AirflowJson.Default.AirflowProblem);
             return (problem?.Detail, problem?.Title) switch
             {
-                ({ ValueKind: JsonValueKind.String } detail, _) => Short(detail.GetString()!),
-                (_, { ValueKind: JsonValueKind.String } title) => Short(title.GetString()!),
+                ({ ValueKind: JsonValueKind.String } detail, _) => detail.GetString(),
+                (_, { ValueKind: JsonValueKind.String } title) => title.GetString(),
                 _ => null,
             };
         }
@@ -124,12 +141,17 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
         (HttpStatusCode.Unauthorized, AirflowCredential.Bearer) => "The token is wrong or has expired",
         (HttpStatusCode.Unauthorized, null) => "The server wants a log-in, and `auth` is not configured",
         (HttpStatusCode.Unauthorized, _) => "The user may not log in",
+        (HttpStatusCode.Forbidden, AirflowCredential.Basic credential) when time.GetUtcNow().UtcTicks - Interlocked.Read(ref answeredAt) <= LogInHolds.Ticks =>
+            $"Other requests of {credential.Username} were answered in the last {LogInHolds.TotalMinutes:0} minutes, so the password is right: the role"
+            + $" lacks {Permission(what)}",
         (HttpStatusCode.Forbidden, AirflowCredential.Basic credential) =>
             "Airflow 2 answers 403 to a wrong user name or password and to a missing permission alike. /health and /version need no"
             + $" log-in and tell nothing. To tell: log in to Airflow's pages as {credential.Username}; if that fails, it is the password;"
             + $" if other collectors succeed, the role lacks {Permission(what)}",
         // Airflow 3 says so; a permission that is missing is another 403.
         (HttpStatusCode.Forbidden, AirflowCredential.Bearer) when words?.Contains("JWT", StringComparison.Ordinal) == true => "The token is wrong or has expired",
+        (HttpStatusCode.Forbidden, AirflowCredential.Mwaa mwaa) =>
+            $"The Airflow role that IAM gives the exporter lacks {Permission(what)}: allow airflow:{MwaaHandler.Operation} on {MwaaErrors.Resource(mwaa)}",
         (HttpStatusCode.Forbidden, _) => $"The user or the token lacks {Permission(what)}",
         (>= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest, _) =>
             "The url redirects; put in the configuration where Airflow itself is",
@@ -141,6 +163,7 @@ internal sealed class AirflowRequests(AirflowEndpoint endpoint, TimeProvider tim
     private static string Permission(string what) => what switch
     {
         _ when what.EndsWith("/pools", StringComparison.Ordinal) => "\"can read on Pools\"",
+        _ when what.EndsWith("/importErrors", StringComparison.Ordinal) => "\"can read on\" ImportError and DAGs",
         _ when what.EndsWith("/taskInstances", StringComparison.Ordinal) || what.EndsWith("/tries", StringComparison.Ordinal) =>
             "\"can read on\" DAGs, DAG Runs and Task Instances",
         _ when what.EndsWith("/dagRuns", StringComparison.Ordinal) => "\"can read on\" DAGs and DAG Runs",

@@ -3,10 +3,11 @@ using System.Net;
 namespace PipelineExporter.Sources.Airflow;
 
 /// <summary>Airflow 2.x. Lists are clamped to 100 rows, task instances alone are not, and have no order.</summary>
-internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, string version) : IAirflowApi
+/// <param name="instancePage">How many task instances to ask for at once.</param>
+internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, string version, int instancePage) : IAirflowApi
 {
     private const int PageSize = 100;
-    private const int InstancePageSize = 5000;
+    private const int LastSuccesses = 5;
     private const string InstanceList = "GET /api/v1/dags/~/dagRuns/~/taskInstances";
 
     /// <summary>Once in so many polls the whole list of pools is tried again: an unlimited pool may have got a limit.</summary>
@@ -15,8 +16,8 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     /// <summary>Narrower windows are not worth a request: then the same one is read again.</summary>
     private static readonly TimeSpan NarrowestWindow = TimeSpan.FromSeconds(1);
 
-    private static readonly string[] RunFields = ["dag_id", "dag_run_id", "run_type", "state", "start_date", "end_date", "logical_date"];
-    private static readonly string[] DagFields = ["dag_id", "is_paused", "schedule_interval"];
+    private static readonly string[] RunFields = ["dag_id", "dag_run_id", "run_type", "state", "start_date", "end_date", "data_interval_end", "logical_date"];
+    private static readonly string[] DagFields = ["dag_id", "is_paused", "schedule_interval", "owners", "tags", "next_dagrun_create_after"];
 
     /// <summary>Older 2.x know no `fields` and answer 400; then they send everything.</summary>
     private volatile bool knowsFields = true;
@@ -63,6 +64,9 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
         }
     }
 
+    public async Task<int> ImportErrorsAsync(CancellationToken ct) =>
+        (await requests.AskAsync("GET /api/v1/importErrors", t => rest.GetImportErrors(1, t), ct)).Value.TotalEntries;
+
     public async Task<IReadOnlyList<Dag>> DagsAsync(CancellationToken ct)
     {
         const string what = "GET /api/v1/dags";
@@ -86,15 +90,22 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     public Task<Dated<DagRun>> FailedRunsAsync(DateTimeOffset since, CancellationToken ct) => RunsAsync(AirflowStates.FailedRuns, since, ct);
 
     /// <remarks>Where a descending order puts rows without a start first, one of the next few has it.</remarks>
-    public async Task<DagRun?> LastSuccessAsync(string dagId, CancellationToken ct)
+    public async Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct)
     {
-        var page = await WithFieldsAsync(
-            RunFields,
-            fields => requests.AskAsync(
-                $"GET /api/v1/dags/{dagId}/dagRuns",
-                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, "-start_date", 5, 0, fields, t),
-                ct));
-        return page.Value.DagRuns.FirstOrDefault(run => run.StartDate is not null);
+        try
+        {
+            var page = await WithFieldsAsync(
+                RunFields,
+                fields => requests.AskAsync(
+                    $"GET /api/v1/dags/{dagId}/dagRuns",
+                    t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, "-start_date", LastSuccesses, 0, fields, t),
+                    ct));
+            return [.. page.Value.DagRuns.Where(run => run.StartDate is not null)];
+        }
+        catch (AirflowException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return []; // through MWAA, a DAG whose id is too long to be asked for
+        }
     }
 
     public async Task<Dated<TaskInstance>> LiveTaskInstancesAsync(CancellationToken ct)
@@ -230,7 +241,7 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     {
         var (gte, lte) = (from is { } f ? AirflowRequests.Utc(f) : null, to is { } u ? AirflowRequests.Utc(u) : null);
         var answer = await requests.AskAsync(
-            InstanceList, t => rest.GetTaskInstances(states, gte, lte, InstancePageSize, offset, t), ct);
+            InstanceList, t => rest.GetTaskInstances(states, gte, lte, instancePage, offset, t), ct);
         return new Answer<IPage<TaskInstance>>(answer.Value, answer.Date);
     }
 

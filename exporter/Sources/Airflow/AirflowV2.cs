@@ -6,11 +6,19 @@ namespace PipelineExporter.Sources.Airflow;
 /// <summary>Airflow 3.x. GET lists are clamped to 100 rows; order_by=id is the order of creation and the cheapest.</summary>
 internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, string version) : IAirflowApi
 {
+    /// <summary>No version has a state of this name: the question is answered 422, with those that it has.</summary>
+    public const string NoState = "list_valid_states";
+
     private const int PageSize = 100;
+    private const int LastSuccesses = 5;
+    private const string InstanceList = "GET /api/v2/dags/~/dagRuns/~/taskInstances";
+
+    /// <summary>A live instance in a state unknown today is looked for so long after its last change: the state may be a final one.</summary>
+    private static readonly TimeSpan UnknownIsLive = TimeSpan.FromDays(1);
+
+    private volatile InstanceStates? states;
 
     public string Version => version;
-
-    private bool KnowsAwaitingInput { get; } = AirflowConnection.IsAtLeast(version, 3, 3);
 
     public async Task<AirflowHealth> HealthAsync(CancellationToken ct) =>
         (await requests.AskAsync("GET /api/v2/monitor/health", rest.GetHealth, ct)).Value;
@@ -24,6 +32,9 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
             reason => requests.Fail(what, reason));
         return new PoolList(pools.Rows, Unlisted: 0);
     }
+
+    public async Task<int> ImportErrorsAsync(CancellationToken ct) =>
+        (await requests.AskAsync("GET /api/v2/importErrors", t => rest.GetImportErrors(1, t), ct)).Value.TotalEntries;
 
     public async Task<IReadOnlyList<Dag>> DagsAsync(CancellationToken ct)
     {
@@ -46,27 +57,41 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
         RunsAsync(AirflowStates.FailedRuns, null, AirflowRequests.Utc(since), ct);
 
     /// <remarks>Where a descending order puts rows without a start first, one of the next few has it.</remarks>
-    public async Task<DagRun?> LastSuccessAsync(string dagId, CancellationToken ct)
+    public async Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct)
     {
         try
         {
             var page = await requests.AskAsync(
                 $"GET /api/v2/dags/{dagId}/dagRuns",
-                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, null, "-start_date", 5, null, null, t),
+                t => rest.GetDagRuns(dagId, AirflowStates.SuccessfulRuns, null, null, "-start_date", LastSuccesses, null, null, t),
                 ct);
-            return page.Value.DagRuns.FirstOrDefault(run => run.StartDate is not null);
+            return [.. page.Value.DagRuns.Where(run => run.StartDate is not null)];
         }
         catch (AirflowException e) when (e.Status == HttpStatusCode.NotFound)
         {
-            return null; // the DAG was deleted, and its runs with it
+            return []; // the DAG was deleted, and its runs with it
         }
     }
 
-    public Task<Dated<TaskInstance>> LiveTaskInstancesAsync(CancellationToken ct) =>
-        InstancesAsync(KnowsAwaitingInput ? AirflowStates.LiveInstancesSince33 : AirflowStates.LiveInstances, null, ct);
+    /// <remarks>
+    /// States that a version of tomorrow has are asked for too, in a list of their own: were one of them final, the whole history of
+    /// it would come back.
+    /// </remarks>
+    public async Task<Dated<TaskInstance>> LiveTaskInstancesAsync(CancellationToken ct)
+    {
+        var asked = await StatesAsync(ct);
+        var live = await InstancesAsync(asked.Live, null, ct);
+        if (asked.Unknown.Length == 0)
+            return live;
+        var unknown = await InstancesAsync(asked.Unknown, AirflowRequests.Utc(live.Date - UnknownIsLive), ct);
+        return live with { Rows = [.. live.Rows.Concat(unknown.Rows).DistinctBy(InstanceId.Of)] };
+    }
 
-    public Task<Dated<TaskInstance>> FinishedTaskInstancesAsync(DateTimeOffset since, CancellationToken ct) =>
-        InstancesAsync(AirflowStates.FinishedInstances, AirflowRequests.Utc(since), ct);
+    public async Task<Dated<TaskInstance>> FinishedTaskInstancesAsync(DateTimeOffset since, CancellationToken ct)
+    {
+        var asked = await StatesAsync(ct);
+        return await InstancesAsync([.. asked.Finished, .. asked.Unknown], AirflowRequests.Utc(since), ct);
+    }
 
     public async Task<IReadOnlyList<TaskInstance>> TriesAsync(TaskInstance instance, CancellationToken ct)
     {
@@ -105,15 +130,34 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
 
     private Task<Dated<TaskInstance>> InstancesAsync(string[] states, string? updatedSince, CancellationToken ct)
     {
-        const string what = "GET /api/v2/dags/~/dagRuns/~/taskInstances";
         return Paging.CursorAsync<TaskInstance, InstanceId>(
             async (cursor, offset) =>
             {
                 var answer = await requests.AskAsync(
-                    what, t => rest.GetTaskInstances(states, updatedSince, "id", PageSize, offset, cursor, t), ct);
+                    InstanceList, t => rest.GetTaskInstances(states, updatedSince, "id", PageSize, offset, cursor, t), ct);
                 return new Answer<IPage<TaskInstance>>(answer.Value, answer.Date);
             },
             InstanceId.Of,
-            reason => requests.Fail(what, reason));
+            reason => requests.Fail(InstanceList, reason));
+    }
+
+    /// <summary>The states of the server's version, found out at the first use; those known today where it does not tell. A server that
+    /// fails is asked again the next time.</summary>
+    private async Task<InstanceStates> StatesAsync(CancellationToken ct)
+    {
+        if (states is { } found)
+            return found;
+        try
+        {
+            await requests.AskAsync(InstanceList, t => rest.GetTaskInstances([NoState], null, "id", 1, 0, null, t), ct);
+        }
+        catch (AirflowException e) when (e.Status is { } status and not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests))
+        {
+            if (InstanceStates.Named(e.Detail) is { } named)
+                return states = named;
+            if (status >= HttpStatusCode.InternalServerError)
+                return InstanceStates.Known(version);
+        }
+        return states = InstanceStates.Known(version);
     }
 }

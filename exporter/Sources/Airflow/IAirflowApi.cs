@@ -23,8 +23,11 @@ internal interface IAirflowApi
     /// <summary>Runs in state failed that ended since <paramref name="since"/>.</summary>
     Task<Dated<DagRun>> FailedRunsAsync(DateTimeOffset since, CancellationToken ct);
 
-    /// <summary>The successful run of a DAG that started last, or null.</summary>
-    Task<DagRun?> LastSuccessAsync(string dagId, CancellationToken ct);
+    /// <summary>The successful runs of a DAG that started last, the newest first: at most five.</summary>
+    Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct);
+
+    /// <summary>How many DAG files cannot be imported.</summary>
+    Task<int> ImportErrorsAsync(CancellationToken ct);
 
     /// <summary>Task instances in every state that is neither final nor empty.</summary>
     Task<Dated<TaskInstance>> LiveTaskInstancesAsync(CancellationToken ct);

@@ -14,6 +14,9 @@ internal interface IAirflowRestV1
     [Get("/api/v1/pools")]
     Task<IApiResponse<PoolPage>> GetPools(int limit, int offset, [AliasAs("order_by")] string orderBy, CancellationToken ct);
 
+    [Get("/api/v1/importErrors")]
+    Task<IApiResponse<ImportErrorPage>> GetImportErrors(int limit, CancellationToken ct);
+
     [Get("/api/v1/dags")]
     Task<IApiResponse<DagPage>> GetDags(
         int limit, int offset, [AliasAs("order_by")] string orderBy, [Query(CollectionFormat.Multi)] string[]? fields, CancellationToken ct);

@@ -14,6 +14,9 @@ internal interface IAirflowRestV2
     [Get("/api/v2/pools")]
     Task<IApiResponse<PoolPage>> GetPools(int limit, int offset, [AliasAs("order_by")] string orderBy, CancellationToken ct);
 
+    [Get("/api/v2/importErrors")]
+    Task<IApiResponse<ImportErrorPage>> GetImportErrors(int limit, CancellationToken ct);
+
     [Get("/api/v2/dags")]
     Task<IApiResponse<DagPage>> GetDags(int limit, int offset, [AliasAs("order_by")] string orderBy, CancellationToken ct);
 

@@ -41,7 +41,7 @@ internal static class AwsError
     }.ToFrozenSet();
 
     /// <param name="response">Whose content is buffered.</param>
-    /// <param name="operation">As in X-Amz-Target.</param>
+    /// <param name="operation">As AWS calls it.</param>
     /// <param name="credentials">What the request was signed with: should AWS repeat any of it, it is blotted out.</param>
     /// <param name="now">The time on this machine.</param>
     public static async Task<AwsException> ReadAsync(

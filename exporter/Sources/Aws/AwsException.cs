@@ -12,7 +12,8 @@ internal sealed class AwsException : Exception, ISourceException
         string service, string? operation, string code, string explanation, HttpStatusCode? status = null, string? hint = null,
         Exception? inner = null)
         : base(Describe(service, operation, code, explanation, status, hint), inner) =>
-        (Service, Operation, Code, Status) = (service, operation, code, status);
+        (Service, Operation, Code, Status, Hint, Reason) =
+            (service, operation, code, status, hint, Describe(service, operation, code, explanation, status, hint: null));
 
     public string Service { get; }
 
@@ -22,6 +23,12 @@ internal sealed class AwsException : Exception, ISourceException
     public string Code { get; }
 
     public HttpStatusCode? Status { get; }
+
+    /// <summary>The message without <see cref="Hint"/>.</summary>
+    public string Reason { get; }
+
+    /// <summary>What to do about it.</summary>
+    public string? Hint { get; }
 
     public bool IsThrottling { get; init; }
 

@@ -13,6 +13,9 @@ namespace PipelineExporter.Sources.Aws;
 /// </summary>
 internal sealed class AwsHandler : DelegatingHandler
 {
+    /// <summary>Names the operation of a request whose protocol has no X-Amz-Target.</summary>
+    public static readonly HttpRequestOptionsKey<string> Operation = new("aws-operation");
+
     /// <summary>No honest answer to what the exporter asks comes near it.</summary>
     private const int LongestAnswer = 32 * 1024 * 1024;
 
@@ -66,15 +69,15 @@ internal sealed class AwsHandler : DelegatingHandler
                 return response;
             }
 
-            using (response)
-            {
-                var error = await AwsError.ReadAsync(response, service, operation, keys, time.GetUtcNow(), cancellationToken);
-                clock.Observe(response.Headers.Date);
-                if (error.Code is "ExpiredToken" or "ExpiredTokenException")
-                    credentials.Forget();
-                observe(error.IsThrottling ? RequestOutcome.Throttled : RequestOutcome.Error);
-                throw error;
-            }
+            var error = await AwsError.ReadAsync(response, service, operation, keys, time.GetUtcNow(), cancellationToken);
+            clock.Observe(response.Headers.Date);
+            observe(error.IsThrottling ? RequestOutcome.Throttled : RequestOutcome.Error);
+            if (service.HandedOn.Contains(error.Code))
+                return response;
+            response.Dispose();
+            if (error.Code is "ExpiredToken" or "ExpiredTokenException")
+                credentials.Forget();
+            throw error;
         }
         catch (HttpRequestException e)
         {
@@ -105,7 +108,9 @@ internal sealed class AwsHandler : DelegatingHandler
     }
 
     private static string OperationOf(HttpRequestMessage request) =>
-        request.Headers.TryGetValues("X-Amz-Target", out var targets) ? targets.First().Split('.', 2)[^1] : request.Method.Method;
+        request.Headers.TryGetValues("X-Amz-Target", out var targets) ? targets.First().Split('.', 2)[^1]
+        : request.Options.TryGetValue(Operation, out var operation) ? operation
+        : request.Method.Method;
 
     private static string Host(HttpRequestMessage request) => request.RequestUri!.Authority;
 

@@ -18,6 +18,8 @@ namespace PipelineExporter.Sources.Aws;
 [JsonSerializable(typeof(GetJobRunsResponse))]
 [JsonSerializable(typeof(GetMetricDataRequest))]
 [JsonSerializable(typeof(GetMetricDataResponse))]
+[JsonSerializable(typeof(ListMetricsRequest))]
+[JsonSerializable(typeof(ListMetricsResponse))]
 [JsonSerializable(typeof(AwsErrorBody))]
 internal sealed partial class AwsJsonContext : JsonSerializerContext;
 

@@ -30,7 +30,14 @@ internal sealed record AwsSourceOptions
 /// <summary>The clients of one account and region, with what they share: keys, clock, connections, identity.</summary>
 internal sealed class AwsSource : IDisposable
 {
+    public static readonly System.Net.Http.Headers.ProductInfoHeaderValue UserAgent =
+        new("pipeline-exporter", typeof(AwsSource).Assembly.GetName().Version?.ToString(3));
+
     private readonly AwsSourceOptions options;
+    private readonly TimeProvider time;
+    private readonly Action<string> observe;
+    private readonly AwsResilience resilience;
+    private readonly Func<string, string?> environment;
     private readonly AwsCredentials credentials;
     private readonly AwsAccount account;
     private readonly HttpMessageHandler connections;
@@ -46,10 +53,10 @@ internal sealed class AwsSource : IDisposable
         AwsSourceOptions options, TimeProvider time, Action<string>? observe = null, AWSCredentials? keys = null,
         AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null)
     {
-        this.options = options;
-        environment ??= Environment.GetEnvironmentVariable;
-        observe ??= static _ => { };
-        resilience ??= new();
+        (this.options, this.time) = (options, time);
+        this.environment = environment ??= Environment.GetEnvironmentVariable;
+        this.observe = observe ??= static _ => { };
+        this.resilience = resilience ??= new();
         Clock = new(time);
         connections = transport ?? new SocketsHttpHandler
         {
@@ -73,13 +80,12 @@ internal sealed class AwsSource : IDisposable
 
         T Client<T>(AwsService service)
         {
-            var client = new HttpClient(
-                new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, connections), disposeHandler: false)
+            var client = new HttpClient(Handler(service), disposeHandler: false)
             {
-                BaseAddress = AwsEndpoints.Resolve(service, options.Region, options.EndpointUrl, environment),
+                BaseAddress = Address(service),
                 Timeout = Timeout.InfiniteTimeSpan, // The attempt's time-out and the collection's are enough.
             };
-            client.DefaultRequestHeaders.UserAgent.Add(new("pipeline-exporter", typeof(AwsSource).Assembly.GetName().Version?.ToString(3)));
+            client.DefaultRequestHeaders.UserAgent.Add(UserAgent);
             clients.Add(client);
             return RestService.ForGenerated<T>(client, new RefitSettings(new AwsJsonSerializer(service.JsonVersion))
             {
@@ -108,6 +114,14 @@ internal sealed class AwsSource : IDisposable
 
     /// <summary>Null until the account is known.</summary>
     public SourceIdentity? Identity => Volatile.Read(ref identity) ?? (account.Id is { } known ? Identify(known) : null);
+
+    /// <summary>Where the service answers.</summary>
+    /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
+    public Uri Address(AwsService service) => AwsEndpoints.Resolve(service, options.Region, options.EndpointUrl, environment);
+
+    /// <summary>Signs and sends the requests of a service; whoever takes it disposes of the source and not of the handler.</summary>
+    public HttpMessageHandler Handler(AwsService service) =>
+        new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, connections);
 
     /// <exception cref="AwsException">STS did not tell the account.</exception>
     public async Task<SourceIdentity> GetIdentityAsync(CancellationToken cancellationToken) =>

@@ -9,6 +9,11 @@ internal interface ICloudWatchApi
     [Post("/")]
     [Headers("X-Amz-Target: GraniteServiceVersion20100801.GetMetricData")]
     Task<GetMetricDataResponse> GetMetricDataAsync([Body] GetMetricDataRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Which metrics there are; one that is new is listed some 15 minutes late.</summary>
+    [Post("/")]
+    [Headers("X-Amz-Target: GraniteServiceVersion20100801.ListMetrics")]
+    Task<ListMetricsResponse> ListMetricsAsync([Body] ListMetricsRequest request, CancellationToken cancellationToken);
 }
 
 /// <param name="StartTime">Inclusive.</param>
@@ -45,4 +50,31 @@ internal sealed record MetricDataResult
 
     /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>
     public string? StatusCode { get; init; }
+}
+
+/// <param name="Dimensions">Those that a metric must have; it may have others.</param>
+/// <param name="RecentlyActive">PT3H: with a datapoint in the last three hours.</param>
+internal sealed record ListMetricsRequest(
+    string Namespace, string MetricName, IReadOnlyList<DimensionFilter> Dimensions, string? RecentlyActive = null, string? NextToken = null);
+
+/// <param name="Value">Null for any.</param>
+internal sealed record DimensionFilter(string Name, string? Value = null);
+
+internal sealed record ListMetricsResponse
+{
+    public IReadOnlyList<ListedMetric> Metrics { get; set; } = [];
+
+    public string? NextToken { get; init; }
+}
+
+internal sealed record ListedMetric
+{
+    public IReadOnlyList<ListedDimension> Dimensions { get; set; } = [];
+}
+
+internal sealed record ListedDimension
+{
+    public string Name { get; set; } = "";
+
+    public string Value { get; set; } = "";
 }

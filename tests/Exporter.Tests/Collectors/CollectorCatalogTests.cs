@@ -15,6 +15,7 @@ public sealed class CollectorCatalogTests
           - environment: production
             url: http://127.0.0.1
             auth: { bearer: { token_env: TOKEN } }
+            workers: { cloudwatch: { region: eu-west-1, namespace: CWAgent, cluster_dimension: Cluster } }
         aws:
           - region: eu-west-1
             account_id: "123456789012"
@@ -60,19 +61,32 @@ public sealed class CollectorCatalogTests
 
             """);
         foreach (var collector in Collectors)
-            Section(page, $"`{collector.Name}`, every {collector.Interval.TotalSeconds:0} s unless configured", collector.Metrics);
-        Section(page, "The exporter itself", [.. CollectorRunner.Metrics, .. SelfMetrics.Families]);
+            Section(page, $"`{collector.Name}`", $"From {collector.Source.Split('/')[0] switch { "airflow" => "Airflow", var aws => aws.ToUpperInvariant() }}, every {collector.Interval.TotalSeconds:0} s unless configured otherwise. {collector.Asks}\n\n", collector.Metrics);
+        Section(page, "The exporter itself", "", [.. CollectorRunner.Metrics, .. SelfMetrics.Families]);
         page.Append("\nBeside these: `process_…` and `dotnet_…` of the process, and `http_…` of its HTTP server.\n");
 
         Golden.Matches("docs/metrics.md", page.ToString());
     }
 
-    private static void Section(StringBuilder page, string title, IEnumerable<MetricDesc> families)
+    /// <summary>By its name: a unit stands last, before _total.</summary>
+    private static string Unit(MetricDesc family) => family.Name.EndsWith("_total", StringComparison.Ordinal) ? Unit(family.Name[..^6], "number") : Unit(family.Name, "");
+
+    private static string Unit(string name, string otherwise) => name switch
     {
-        page.Append("\n## ").Append(title).Append("\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n");
+        _ when name.EndsWith("_timestamp_seconds", StringComparison.Ordinal) => "Unix time, s",
+        _ when name.EndsWith("_seconds", StringComparison.Ordinal) => "s",
+        _ when name.EndsWith("_ratio", StringComparison.Ordinal) => "0 to 1",
+        _ when name.EndsWith("_bytes", StringComparison.Ordinal) => "byte",
+        _ when name.EndsWith("_info", StringComparison.Ordinal) => "1",
+        _ => otherwise,
+    };
+
+    private static void Section(StringBuilder page, string title, string source, IEnumerable<MetricDesc> families)
+    {
+        page.Append("\n## ").Append(title).Append("\n\n").Append(source).Append("| Metric | Type | Unit | Labels | Meaning |\n|---|---|---|---|---|\n");
         foreach (var family in families)
         {
-            page.Append("| `").Append(family.Name).Append("` | ").Append(family.Type.ToString().ToLowerInvariant()).Append(" | ")
+            page.Append("| `").Append(family.Name).Append("` | ").Append(family.Type.ToString().ToLowerInvariant()).Append(" | ").Append(Unit(family)).Append(" | ")
                 .AppendJoin(", ", family.Labels.Select(label => $"`{label}`")).Append(" | ").Append(family.Help).Append(" |\n");
         }
     }

@@ -104,7 +104,7 @@ public sealed class CommandLineTests
         var configuration = PipelineExporter.Configuration.ExporterConfiguration.Parse(
             Demo.Yaml(new Uri("http://127.0.0.1:9895/")), environment: _ => "x");
 
-        Assert.Equal("http://127.0.0.1:9895/airflow3", Assert.Single(configuration.Airflow).Url.AbsoluteUri);
+        Assert.Equal("http://127.0.0.1:9895/airflow3", Assert.Single(configuration.Airflow).Url!.AbsoluteUri);
         Assert.Equal("http://127.0.0.1:9895/", Assert.Single(configuration.Aws).EndpointUrl!.AbsoluteUri);
     }
 

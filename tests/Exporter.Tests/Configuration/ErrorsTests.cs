@@ -42,8 +42,7 @@ public sealed class ErrorsTests
     [InlineData("labels: { a-b: x }", "airflow[0].labels.a-b: expected a label name: letters, digits and '_', not beginning with a digit, found 'a-b'")]
     [InlineData("labels: { a: }", "airflow[0].labels.a: expected text, found nothing")]
     [InlineData("labels: { a: 1, a: 2 }", "airflow[0].labels.a: is given twice: first on line 4")]
-    [InlineData("auth: { mwaa: { name: x } }", "airflow[0].auth.mwaa: is not supported by this version")]
-    [InlineData("auth: {}", "airflow[0].auth: needs one of basic, token, bearer")]
+    [InlineData("auth: {}", "airflow[0].auth: needs one of basic, token, bearer, mwaa")]
     [InlineData("auth: none", "airflow[0].auth: expected a mapping of keys, found a single value")]
     [InlineData("auth: { bearer: { token: abc } }", "airflow[0].auth.bearer.token: secrets do not belong in this file: use token_file or token_env")]
     [InlineData("auth: { bearer: {} }", "airflow[0].auth.bearer: needs one of token_file, token_env")]
@@ -55,7 +54,7 @@ public sealed class ErrorsTests
     [InlineData("auth: { bearer: { token_env: hunter-2 } }", "airflow[0].auth.bearer.token_env: expected the name of an environment variable: letters, digits and '_'")]
     [InlineData("auth: { basic: { username: u, password_env: SET, password_file: /etc/hostname } }", "airflow[0].auth.basic.password_env: only one of password_file, password_env can be given")]
     [InlineData("auth: { basic: { password_env: SET } }", "airflow[0].auth.basic.username: is required: text")]
-    [InlineData("auth: { bearer: { token_env: SET }, basic: { username: u, password_env: SET } }", "airflow[0].auth.bearer: only one of basic, token, bearer can be given, and basic is")]
+    [InlineData("auth: { bearer: { token_env: SET }, basic: { username: u, password_env: SET } }", "airflow[0].auth.bearer: only one of basic, token, bearer, mwaa can be given, and basic is")]
     public void A_mistake_in_an_airflow_is_located_and_explained(string line, string expected) =>
         Assert.Equal($"exporter.yml:4: {expected}", Refused($"""
             airflow:
@@ -63,6 +62,35 @@ public sealed class ErrorsTests
                 url: https://airflow.example.com
                 {line}
             {(line.StartsWith("auth", StringComparison.Ordinal) ? "" : "    " + Auth)}
+            """));
+
+    /// <summary>Each is the third line of an Airflow of Amazon MWAA, and exactly one error.</summary>
+    [Theory]
+    [InlineData("url: https://a", "airflow[0].url: is not used with auth.mwaa, which asks AWS: the web server's address for links is external_url")]
+    [InlineData("auth: { mwaa: { region: eu-west-1 } }", "airflow[0].auth.mwaa.name: is required: the name of an MWAA environment: at most 80 letters, digits, '_' and '-', the first a letter")]
+    [InlineData("auth: { mwaa: { name: 9, region: eu-west-1 } }", "airflow[0].auth.mwaa.name: expected the name of an MWAA environment: at most 80 letters, digits, '_' and '-', the first a letter, found '9'")]
+    [InlineData("auth: { mwaa: { name: x } }", "airflow[0].auth.mwaa.region: is required: an AWS region such as eu-west-1")]
+    [InlineData("auth: { mwaa: { name: x, region: eu-west-1, external_id: abc } }", "airflow[0].auth.mwaa.external_id: has no effect without role_arn")]
+    [InlineData("workers: {}", "airflow[0].workers: has nothing to collect: add cloudwatch")]
+    [InlineData("workers: { cloudwatch: { namespace: X, cluster_dimension: C } }", "airflow[0].workers.cloudwatch.region: is required: an AWS region such as eu-west-1")]
+    [InlineData("workers: { cloudwatch: { region: eu-west-1, namespace: X } }", "airflow[0].workers.cloudwatch: needs dimensions, cluster_dimension, or both: which of the namespace's metrics are this Airflow's?")]
+    [InlineData("workers: { cloudwatch: { region: eu-west-1, namespace: X, cluster_dimension: C, dimensions: { C: x } } }", "airflow[0].workers.cloudwatch.cluster_dimension: 'C' has a fixed value in dimensions: it cannot be both")]
+    [InlineData("workers: { cloudwatch: { region: eu-west-1, namespace: X, cluster_dimension: C, unit: per mille } }", "airflow[0].workers.cloudwatch.unit: expected percent or ratio, found 'per mille'")]
+    [InlineData("workers: { cloudwatch: { region: eu-west-1, namespace: X, dimensions: { \":x\": y } } }", "airflow[0].workers.cloudwatch.dimensions.:x: expected the name of a CloudWatch dimension: 1 to 255 characters on one line, not beginning with ':'")]
+    [InlineData("workers: { cloudwatch: { region: eu-west-1, namespace: X, cluster_dimension: C, external_id: abc } }", "airflow[0].workers.cloudwatch.external_id: has no effect without role_arn")]
+    public void A_mistake_in_an_airflow_of_Amazon_is_located_and_explained(string line, string expected) =>
+        Assert.Equal($"exporter.yml:3: {expected}", Refused($"""
+            airflow:
+              - environment: production
+                {line}
+            {(line.StartsWith("auth", StringComparison.Ordinal) ? "" : "    auth: { mwaa: { name: x, region: eu-west-1 } }")}
+            """));
+
+    [Fact]
+    public void An_airflow_needs_a_url() =>
+        Assert.Equal("exporter.yml:2: airflow[0].url: is required: an http or https URL such as https://airflow.example.com", Refused("""
+            airflow:
+              - environment: production
             """));
 
     [Theory]
@@ -123,7 +151,6 @@ public sealed class ErrorsTests
     [Theory]
     [InlineData("cloudwatch")]
     [InlineData("data_quality")]
-    [InlineData("thresholds")]
     [InlineData("prices")]
     public void A_key_of_a_later_version_is_refused_rather_than_ignored(string key) =>
         Assert.Equal($"exporter.yml:3: {key}: is not supported by this version", Refused($"""
@@ -160,7 +187,7 @@ public sealed class ErrorsTests
     {
         var message = Refused($"aws:\n- {Inline}\n\"a\\nb\\e[31m\": x\n");
 
-        Assert.Equal(@"exporter.yml:3: a\u{a}b\u{1b}[31m: unknown key: allowed are airflow, aws, web, state", message);
+        Assert.Equal(@"exporter.yml:3: a\u{a}b\u{1b}[31m: unknown key: allowed are airflow, aws, thresholds, web, state", message);
     }
 
     [Fact]

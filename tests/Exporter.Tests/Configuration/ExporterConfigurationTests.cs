@@ -24,7 +24,7 @@ public sealed class ExporterConfigurationTests
         Assert.Equal(
             [TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(90), TimeSpan.FromHours(1)],
             [airflow.PollInterval, airflow.Timeout, airflow.StaleAfter, airflow.Lookback]);
-        Assert.Equal(100_000, airflow.SeriesLimit);
+        Assert.Equal(200_000, airflow.SeriesLimit);
         Assert.Empty(airflow.Labels);
         Assert.False(airflow.AllowInsecureAuth);
 
@@ -75,7 +75,7 @@ public sealed class ExporterConfigurationTests
             """);
 
         var airflow = configuration.Airflow[0];
-        Assert.Equal("http://airflow.internal:8080/prefix", airflow.Url.AbsoluteUri);
+        Assert.Equal("http://airflow.internal:8080/prefix", airflow.Url!.AbsoluteUri);
         Assert.Equal("swordfish", Assert.IsType<TokenAuth>(airflow.Auth).Password.Read());
         Assert.Equal(
             [TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(90), TimeSpan.Zero],
@@ -98,6 +98,61 @@ public sealed class ExporterConfigurationTests
         Assert.Equal(
             [new("Grafana", new("https://g")), new("Prometheus", new("https://p")), new("Alertmanager", new("https://a"))], configuration.Web.Links);
         Assert.Equal((TimeSpan.FromDays(35), TimeSpan.Zero), (configuration.State.KeyRetention, configuration.State.ZeroHold));
+    }
+
+    [Fact]
+    public void An_environment_of_Amazon_needs_its_name_and_region_alone()
+    {
+        var airflow = Assert.Single(Parse("""
+            airflow: [{ environment: production, auth: { mwaa: { name: music-streaming, region: eu-west-1 } } }]
+            """).Airflow);
+
+        var mwaa = Assert.IsType<MwaaAuth>(airflow.Auth);
+        Assert.Equal(("music-streaming", "eu-west-1"), (mwaa.Name, mwaa.Region));
+        Assert.Equal((null, null, null), (mwaa.RoleArn, mwaa.ExternalId, mwaa.EndpointUrl));
+        Assert.Equal((null, null, null), (airflow.Url, airflow.ExternalUrl, airflow.Workers));
+    }
+
+    [Fact]
+    public void Every_key_of_an_environment_of_Amazon_reaches_its_place()
+    {
+        var airflow = Assert.Single(Parse("""
+            airflow:
+              - environment: production
+                external_url: https://music.airflow.example.com
+                auth:
+                  mwaa:
+                    name: music_Streaming-2
+                    region: us-gov-west-1
+                    role_arn: arn:aws-us-gov:iam::012345678901:role/monitoring
+                    external_id: abc
+                    endpoint_url: http://127.0.0.1:9896
+                workers:
+                  cloudwatch:
+                    region: eu-west-1
+                    namespace: CWAgent
+                    cpu_metric: cpu_usage_active
+                    memory_metric: mem_used
+                    dimensions: { Fleet: "airflow workers", Stage: production }
+                    cluster_dimension: AutoScalingGroupName
+                    unit: ratio
+                    role_arn: arn:aws:iam::012345678901:role/metrics
+                    external_id: def
+                    endpoint_url: http://127.0.0.1:9897
+            """).Airflow);
+
+        Assert.Equal(new Uri("https://music.airflow.example.com"), airflow.ExternalUrl);
+        var mwaa = Assert.IsType<MwaaAuth>(airflow.Auth);
+        Assert.Equal(
+            ("music_Streaming-2", "us-gov-west-1", "arn:aws-us-gov:iam::012345678901:role/monitoring", "abc", new Uri("http://127.0.0.1:9896")),
+            (mwaa.Name, mwaa.Region, mwaa.RoleArn, mwaa.ExternalId, mwaa.EndpointUrl));
+        var workers = airflow.Workers!.CloudWatch!;
+        Assert.Equal(
+            ("eu-west-1", "CWAgent", "cpu_usage_active", "mem_used", "AutoScalingGroupName", false),
+            (workers.Region, workers.Namespace, workers.CpuMetric, workers.MemoryMetric, workers.ClusterDimension, workers.IsPercent));
+        Assert.Equal([new("Fleet", "airflow workers"), new("Stage", "production")], workers.Dimensions);
+        Assert.Equal(
+            ("arn:aws:iam::012345678901:role/metrics", "def", new Uri("http://127.0.0.1:9897")), (workers.RoleArn, workers.ExternalId, workers.EndpointUrl));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class ReservedLabelsTests
                 new Ledger(state, new ScrapeLog(), TimeProvider.System, LedgerOptions.Default), TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
             var collectors = CollectorCatalog.Create(
                 ExporterConfiguration.Parse("""
-                    airflow: [{ environment: production, url: "http://localhost:1" }]
+                    airflow: [{ environment: production, url: "http://localhost:1", workers: { cloudwatch: { region: eu-west-1, namespace: CWAgent, cluster_dimension: Cluster } } }]
                     aws: [{ region: eu-west-1, glue: {} }]
                     """), context);
 

@@ -31,6 +31,8 @@ internal sealed class FakeCollector(Ledger ledger) : Collector<int>
 
     public override string Name => "fake";
 
+    public override string Asks => "Nothing.";
+
     public override string Source => $"airflow/{Environment}";
 
     public override SourceIdentity? Identity => Anonymous ? null : new($"airflow/{Environment}", [new("environment", Environment)]);

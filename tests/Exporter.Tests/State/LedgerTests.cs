@@ -226,7 +226,7 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public void A_gauge_cannot_be_declared() =>
         Assert.Contains(
-            "is not kept by the ledger",
+            "is not counted",
             Assert.Throws<MetricException>(() => ledger.Source.Begin().Declare(MetricDesc.Gauge("pool_slots", "Slots."))).Message);
 
     [Fact]

@@ -7,13 +7,14 @@ namespace PipelineExporter.Stack.Tests.Docs;
 /// <summary>What the pages of the repository promise to somebody who has read nothing else.</summary>
 public sealed partial class DocumentationTests
 {
-    public static TheoryData<string> Pages => ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    public static TheoryData<string> Pages => ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/airflow.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]
     public void A_page_links_to_files_that_exist(string page) => Assert.All(
         Link.Matches(Read(page)).Select(match => match.Groups["target"].Value).Where(target => !target.Contains("://", StringComparison.Ordinal)),
-        target => Assert.True(Path.Exists(Repository.File(target)), $"{page} links to {target}, which does not exist"));
+        target => Assert.True(
+            Path.Exists(Repository.File(Path.Combine(Path.GetDirectoryName(page)!, target))), $"{page} links to {target}, which does not exist"));
 
     /// <summary>A path with a placeholder, as in <c>Collectors/&lt;System&gt;/</c>, is checked up to it.</summary>
     [Theory]

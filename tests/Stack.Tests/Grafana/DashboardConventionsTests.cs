@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using PipelineExporter.Stack.Tests.Tools;
 
 namespace PipelineExporter.Stack.Tests.Grafana;
 
@@ -148,6 +149,16 @@ public sealed partial class DashboardConventionsTests
 
         Assert.Empty(used.Except(declared).Except(BuiltIn));
         Assert.Empty(declared.Except(used));
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void An_address_that_a_dashboard_holds_is_the_one_that_alerts_link_to(string file)
+    {
+        var prometheus = File.ReadAllText(Repository.File("prometheus", "prometheus.yml"));
+
+        Assert.All(Dashboard.Load(file).Variables.Where(variable => variable.GetProperty("type").GetString() == "constant"), constant =>
+            Assert.Contains($"    {constant.GetProperty("name")}: {constant.GetProperty("query")}\n", prometheus, StringComparison.Ordinal));
     }
 
     [Theory]

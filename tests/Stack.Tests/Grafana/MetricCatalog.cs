@@ -9,7 +9,7 @@ internal sealed partial class MetricCatalog
 
     public IReadOnlyCollection<string> Names => labels.Keys;
 
-    /// <summary>Prometheus adds these to what it scrapes, and these metrics to what it has scraped.</summary>
+    /// <summary>Prometheus adds these to what it scrapes, and these metrics to what it has scraped: what its rules record is among them.</summary>
     public static MetricCatalog OfPrometheusItself()
     {
         var catalog = new MetricCatalog();
@@ -17,7 +17,7 @@ internal sealed partial class MetricCatalog
         // An alert carries its own labels and those of the metrics that it is made of.
         foreach (var name in (string[])["ALERTS", "ALERTS_FOR_STATE"])
             catalog.Add(name, "alertname", "alertstate", "severity", "family", "environment", "dag_id", "collector", "source");
-        return catalog;
+        return catalog.With(RecordingRules.Catalog);
     }
 
     /// <summary>What a page in Prometheus' text format holds. A family without samples is not known.</summary>

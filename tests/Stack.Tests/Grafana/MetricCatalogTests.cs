@@ -31,4 +31,24 @@ public sealed class MetricCatalogTests
         Assert.Equal(["a", "b"], both.Names);
         Assert.True(both.LabelsOf("a").IsSupersetOf(["x", "y"]));
     }
+
+    [Fact]
+    public void A_recorded_series_has_the_labels_that_it_is_grouped_by_and_those_that_its_rule_adds()
+    {
+        var catalog = RecordingRules.OfFiles([
+            """
+            groups:
+              - name: one
+                rules:
+                  - record: a:b:c
+                    expr: max by (x, y) (b{z="1"})
+                    labels: { w: "1" }
+                  - alert: D
+                    expr: e > 1
+            """,
+        ]);
+
+        Assert.Equal(["a:b:c"], catalog.Names);
+        Assert.Equal(["instance", "job", "w", "x", "y"], catalog.LabelsOf("a:b:c").Order());
+    }
 }

@@ -1,5 +1,3 @@
-using PipelineExporter.Stack.Tests.Tools;
-
 namespace PipelineExporter.Stack.Tests.Grafana;
 
 /// <summary>The main dashboard holds the monitoring guide's widget as the guide has it.</summary>
@@ -26,16 +24,6 @@ public sealed class PipelineDashboardTests
         Assert.Equal("5m", Widget.Json.GetProperty("interval").GetString());
         Assert.Contains("Average over 300 s", Widget.Json.GetProperty("description").GetString(), StringComparison.Ordinal);
         Assert.Contains("not the job's duration", Widget.Json.GetProperty("description").GetString(), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("exporter_url")]
-    [InlineData("runbooks_url")]
-    public void An_address_that_it_holds_is_the_one_that_alerts_link_to(string name)
-    {
-        var constant = Pipeline.Variables.Single(variable => variable.GetProperty("name").GetString() == name).GetProperty("query").GetString();
-
-        Assert.Contains($"    {name}: {constant}\n", File.ReadAllText(Repository.File("prometheus", "prometheus.yml")), StringComparison.Ordinal);
     }
 
     [Fact]

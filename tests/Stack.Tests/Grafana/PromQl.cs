@@ -4,8 +4,9 @@ namespace PipelineExporter.Stack.Tests.Grafana;
 
 /// <summary>A selector of a query: <c>metric{label="value"}[range]</c>, and the function that it stands in.</summary>
 /// <param name="Range">What stands between the brackets; null for an instant vector.</param>
+/// <param name="At">What stands after '@': the one moment that is asked about, whatever the moment of the query.</param>
 /// <param name="Function">The function or aggregation whose parenthesis is the innermost around it; empty for none.</param>
-internal sealed record Selector(string Metric, IReadOnlyList<LabelMatcher> Matchers, string? Range, string Function);
+internal sealed record Selector(string Metric, IReadOnlyList<LabelMatcher> Matchers, string? Range, string? At, string Function);
 
 internal sealed record LabelMatcher(string Label, string Operator, string Value);
 
@@ -152,7 +153,21 @@ internal sealed partial class PromQl
         string? range = null;
         if (Next.StartsWith('['))
             range = Take()[1..^1].Trim();
-        return new(metric, matchers, range, functions.TryPeek(out var function) ? function : "");
+        return new(metric, matchers, range, ReadAt(), functions.TryPeek(out var function) ? function : "");
+    }
+
+    // "@ end()", "@ start()" or "@ 1700000000".
+    private string? ReadAt()
+    {
+        if (Next != "@")
+            return null;
+        Expect("@");
+        var moment = Take();
+        if (Next != "(")
+            return moment;
+        Expect("(");
+        Expect(")");
+        return $"{moment}()";
     }
 
     private string Take() => at < tokens.Count ? tokens[at++] : throw new FormatException("the query ends too early");

@@ -31,6 +31,18 @@ public sealed class PromQlTests
         Assert.Equal((function, range), (selector.Function, selector.Range));
     }
 
+    [Theory]
+    [InlineData("x{a=\"b\"} @ end()", "end()")]
+    [InlineData("sum(increase(x[5m] @ start()))", "start()")]
+    [InlineData("x[5m] @ 1700000000 offset 5m", "1700000000")]
+    [InlineData("x offset 5m", null)]
+    public void It_knows_the_moment_that_a_selector_is_pinned_to(string query, string? at)
+    {
+        var selector = Assert.Single(PromQl.Parse(query).Selectors);
+
+        Assert.Equal(("x", at), (selector.Metric, selector.At));
+    }
+
     [Fact]
     public void It_knows_the_labels_that_a_query_adds_itself() => Assert.Equal(
         ["one", "two"],

@@ -43,6 +43,13 @@ public sealed partial class AlertConventionsTests
             lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)));
     }
 
+    /// <summary>By file: the exporter, Prometheus and a Git host all know it under this name.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_runbook_links_to_runbooks_that_exist(string name) => Assert.All(
+        RunbookLink.Matches(File.ReadAllText(Repository.File("prometheus", "runbooks", $"{name}.md"))),
+        link => Assert.Contains(link.Groups["file"].Value, AlertRule.Names.Select(alert => $"{alert}.md")));
+
     [Fact]
     public void There_is_no_runbook_without_an_alert() => Assert.Equal(
         AlertRule.Names.Order(StringComparer.Ordinal),
@@ -66,6 +73,17 @@ public sealed partial class AlertConventionsTests
         var test = Repository.File("prometheus", "tests", Path.GetFileName(rule.File).Replace(".rules.yml", ".test.yml", StringComparison.Ordinal));
         Assert.Contains($"alertname: {rule.Alert}\n", File.ReadAllText(test), StringComparison.Ordinal);
     });
+
+    /// <summary>Who measured it is no part of what is wrong: another exporter would be another alert.</summary>
+    [Fact]
+    public void An_alert_about_the_pipeline_names_no_exporter() => Assert.All(
+        RuleTestCases().Where(test => AlertRule.All.Any(rule => rule.Alert == test.Alertname && rule.Labels["family"] != "exporter")),
+        test => Assert.All(test.ExpAlerts, alert => Assert.Empty(alert.ExpLabels.Keys.Intersect(["instance", "pod", "job"]))));
+
+    [Fact]
+    public void An_alert_about_a_DAG_links_to_it_in_Airflow() => Assert.All(
+        AlertRule.All.Where(rule => rule.Annotations["dashboard_url"].Contains("var-dag_id", StringComparison.Ordinal)),
+        rule => Assert.Contains(rule.Annotations.Keys, name => name is "dag_url" or "run_url"));
 
     [Fact]
     public void Nothing_waits_zero_minutes_and_nothing_smooths_what_it_waits_for() => Assert.All(AlertRule.All, rule =>
@@ -95,6 +113,9 @@ public sealed partial class AlertConventionsTests
 
     [GeneratedRegex(@"\$externalLabels\.(?<name>\w+)", RegexOptions.ExplicitCapture)]
     private static partial Regex ExternalLabel { get; }
+
+    [GeneratedRegex(@"\]\((?!https?:)(?<file>[^)]*)\)", RegexOptions.ExplicitCapture)]
+    private static partial Regex RunbookLink { get; }
 
     [GeneratedRegex(@"- regex: (?<regex>\S+)\n\s+action: labeldrop", RegexOptions.ExplicitCapture)]
     private static partial Regex DroppedLabels { get; }

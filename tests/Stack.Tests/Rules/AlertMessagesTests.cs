@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using PipelineExporter.Stack.Tests.Tools;
 
@@ -41,12 +40,12 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
                 "Firing", $"Run of {NastyDag} failed.", NastyDag, NastyRun, "Mon 23 Nov 2026 10:00:01 UTC", "1 failed in 1h",
                 "Failed run in Airflow", "Dashboard", "Runbook", "Silence this alert",
             ],
-            expected => Assert.Contains(expected, Texts(html)));
-        Assert.DoesNotContain("Resolved", Texts(html));
+            expected => Assert.Contains(expected, mail.HtmlTexts()));
+        Assert.DoesNotContain("Resolved", mail.HtmlTexts());
         Assert.Equal(
             ["https://airflow.example.com/dags/d?a=1&b=2", "http://localhost:3000/d/pipeline?a=1&b=2", "http://localhost:9894/runbooks/PipelineFailure"],
-            Links(html).Take(3));
-        await AssertSilencesAsync(Links(html).ElementAt(3), NastyDag, "mail");
+            mail.HtmlLinks().Take(3));
+        await AssertSilencesAsync(mail.HtmlLinks().ElementAt(3), NastyDag, "mail");
         await AssertSilencesAsync(SilenceInText.Match(mail.Text).Value, NastyDag, "mail");
     }
 
@@ -75,10 +74,10 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             """,
             message.Attachment.Text,
             StringComparison.Ordinal);
-        var links = SlackLink.Matches(message.Attachment.Text);
-        Assert.Equal(["Failed run in Airflow", "Dashboard", "Runbook", "Silence"], links.Select(link => link.Groups["text"].Value));
+        var links = message.Attachment.Links();
+        Assert.Equal(["Failed run in Airflow", "Dashboard", "Runbook", "Silence"], links.Select(link => link.Text));
         Assert.Equal(4, message.Attachment.Text.Count(character => character == '<'));
-        await AssertSilencesAsync(links[3].Groups["url"].Value, NastyDag, "slack");
+        await AssertSilencesAsync(links[3].Url, NastyDag, "slack");
     }
 
     [Fact]
@@ -99,8 +98,8 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
             expected => Assert.Contains(expected, mail.Text, StringComparison.Ordinal));
         Assert.DoesNotContain("FIRING", mail.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("silences", mail.Text, StringComparison.Ordinal);
-        Assert.Contains("Mon 23 Nov 2026 11:02:04 UTC, after 1h2m3s", Texts(mail.Html));
-        Assert.DoesNotContain("Firing", Texts(mail.Html));
+        Assert.Contains("Mon 23 Nov 2026 11:02:04 UTC, after 1h2m3s", mail.HtmlTexts());
+        Assert.DoesNotContain("Firing", mail.HtmlTexts());
 
         var message = await alertmanager.SlackAsync(title => title == "[RESOLVED] PipelineFailure: repaired, resolved");
         Assert.Equal("good", message.Attachment.Color);
@@ -190,25 +189,11 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
                 .Order(StringComparer.Ordinal));
     }
 
-    [GeneratedRegex("<(?<url>[^|>]+)[|](?<text>[^>]+)>", RegexOptions.ExplicitCapture)]
-    private static partial Regex SlackLink { get; }
-
-    [GeneratedRegex("href=\"(?<url>[^\"]*)\"", RegexOptions.ExplicitCapture)]
-    private static partial Regex Href { get; }
-
-    [GeneratedRegex(">(?<text>[^<]+)<", RegexOptions.ExplicitCapture)]
-    private static partial Regex HtmlText { get; }
-
     [GeneratedRegex(@"http\S+/silences/new\S+", RegexOptions.ExplicitCapture)]
     private static partial Regex SilenceInText { get; }
 
     [GeneratedRegex("""\G[{,](?<matcher>[a-z_]+="([^"\\]|\\.)*")""", RegexOptions.ExplicitCapture)]
     private static partial Regex Matcher { get; }
-
-    private static IEnumerable<string> Links(string html) => Href.Matches(html).Select(match => WebUtility.HtmlDecode(match.Groups["url"].Value));
-
-    private static List<string> Texts(string html) =>
-        [.. HtmlText.Matches(html).Select(match => WebUtility.HtmlDecode(match.Groups["text"].Value).Trim())];
 
     /// <summary>The link opens a new silence with matchers that fit this very alert and no other.</summary>
     private async Task AssertSilencesAsync(string link, string dag, string environment)

@@ -37,7 +37,9 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
         text = text
             .Replace("simulator:9896", simulator.SmtpEndpoint!.ToString(), StringComparison.Ordinal)
             .Replace("simulator:9895", simulator.Address.Authority, StringComparison.Ordinal);
-        text = GroupInterval.Replace(GroupWait.Replace(text, "group_wait: 200ms"), "group_interval: 1s");
+        // The one long wait stays the longer one.
+        text = GroupWait.Replace(text, match => match.Value == "group_wait: 2m" ? "group_wait: 2s" : "group_wait: 200ms");
+        text = GroupInterval.Replace(text, "group_interval: 1s");
         await File.WriteAllTextAsync(configuration, text, TestContext.Current.CancellationToken);
 
         http.BaseAddress = new Uri($"http://127.0.0.1:{Port.Free()}");
@@ -65,6 +67,13 @@ public sealed partial class AlertmanagerFixture : IAsyncLifetime
     /// <summary>The first Slack message with such a title.</summary>
     internal async Task<ReceivedSlackMessage> SlackAsync(Func<string, bool> title) => ReceivedSlackMessage.Read(
         await inbox!.SlackAsync(message => title(ReceivedSlackMessage.Read(message).Attachment.Title), Patience, () => alertmanager!.Output));
+
+    /// <summary>The subjects of all mails and the titles of all Slack messages so far.</summary>
+    public async Task<IReadOnlyList<string>> TitlesAsync() =>
+    [
+        .. (await inbox!.AllAsync("mail")).Select(mail => ReceivedMail.Read(mail).Subject),
+        .. (await inbox.AllAsync("slack")).Select(message => ReceivedSlackMessage.Read(message).Attachment.Title),
+    ];
 
     /// <summary>The alerts that Alertmanager holds and that all matchers fit, such as <c>dag_id="d"</c>.</summary>
     public async Task<JsonArray> QueryAsync(params IReadOnlyList<string> matchers)

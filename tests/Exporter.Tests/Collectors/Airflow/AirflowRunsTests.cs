@@ -19,8 +19,8 @@ public sealed class AirflowRunsTests
 
         Assert.Equal(
             ["music operator_triggered failed 0", "music operator_triggered success 0"],
-            exporter.Series(AirflowRuns.Runs).Select(series => $"{string.Join(' ', series.Labels)} {series.Value[0]}").Order());
-        Assert.Equal(["music"], exporter.Series(AirflowRuns.Durations).Select(series => series.Labels[0]));
+            exporter.Series(RunMetrics.Finished).Select(series => $"{string.Join(' ', series.Labels)} {series.Value[0]}").Order());
+        Assert.Equal(["music"], exporter.Series(ReplayedExporter.RunDurations).Select(series => series.Labels[0]));
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class AirflowRunsTests
         Assert.Equal(0, exporter.Gauges["airflow_runs"][Open]);
         Assert.DoesNotContain($"{Last} run-1", exporter.Gauges["airflow_runs"].Keys);
         Assert.Equal(
-            [("music scheduled failed", 1.0), ("music scheduled success", 1.0)], exporter.Counted(AirflowRuns.Runs).Select(run => (run.Key, run.Value)));
+            [("music scheduled failed", 1.0), ("music scheduled success", 1.0)], exporter.Counted(RunMetrics.Finished).Select(run => (run.Key, run.Value)));
 
         exporter.Restart();
         await PollAsync(server, exporter, 50, Run("running", start: 45));
@@ -83,7 +83,7 @@ public sealed class AirflowRunsTests
         Assert.Equal(
             ["GET /api/v2/dags/billing/dagRuns", "GET /api/v2/dags/music/dagRuns"],
             server.Http.Requests.Where(request => request.Contains("state=success")).Select(request => request.Split('?')[0]).Order());
-        Assert.Empty(exporter.Counted(AirflowRuns.Runs));
+        Assert.Empty(exporter.Counted(RunMetrics.Finished));
     }
 
     [Fact]
@@ -103,17 +103,29 @@ public sealed class AirflowRunsTests
     }
 
     [Fact]
-    public async Task Failed_runs_are_looked_for_in_seven_days_once_in_five_minutes()
+    public async Task Failed_runs_of_seven_days_are_looked_for_once_and_then_in_five_minutes_since_the_oldest_that_is_open()
     {
         await using var server = await ListServer.StartAsync("2.11.2");
         using var exporter = new ReplayedExporter(server.Url);
-
         for (var minute = 0; minute < 12; minute++)
             await PollAsync(server, exporter, minute);
+        Assert.Contains("end_date_gte=2026-11-16T12%3A00%3A00.000000Z", Assert.Single(Asked()));
 
-        var asked = server.Http.Requests.Where(request => request.Contains("state=failed")).ToList();
-        Assert.Equal(3, asked.Count);
-        Assert.Contains("end_date_gte=2026-11-16T12%3A00%3A00.000000Z", asked[0]);
+        var (old, open, success) = (Run("failed", "run-1", start: 12, end: 13), Run("failed", "run-3", start: 16, end: 17), Run("success", "run-2", start: 14, end: 15));
+        await PollAsync(server, exporter, 18, old, success, open);
+        for (var minute = 19; minute < 25; minute++)
+            await PollAsync(server, exporter, minute, old, success, open);
+        Assert.Contains("end_date_gte=2026-11-23T12%3A16%3A00.000000Z", Asked()[^1]);
+        Assert.Equal(1, exporter.Gauges["airflow_runs"][Open]);
+
+        var asked = Asked().Count;
+        for (var minute = 25; minute < 40; minute++)
+            await PollAsync(server, exporter, minute, old, success, open, Run("success", "run-4", start: 24, end: 25));
+        Assert.Equal(0, exporter.Gauges["airflow_runs"][Open]);
+        Assert.Equal(1, exporter.Gauges["airflow_runs"][$"{Last} run-3"]);
+        Assert.InRange(Asked().Count, asked, asked + 1);
+
+        List<string> Asked() => [.. server.Http.Requests.Where(request => request.Contains("state=failed"))];
     }
 
     [Fact]
@@ -126,9 +138,9 @@ public sealed class AirflowRunsTests
 
         await PollAsync(server, exporter, 60 * 50, [.. Enumerable.Range(1, 40).Select(i => Run("failed", $"run-{i}", start: i * 60, end: (i * 60) + 30))]);
 
-        Assert.Equal(40, exporter.Counted(AirflowRuns.Runs)["music scheduled failed"]);
+        Assert.Equal(40, exporter.Counted(RunMetrics.Finished)["music scheduled failed"]);
         Assert.Contains("end_date_gte=2026-11-23T11%3A58%3A00.000000Z", server.Http.Requests.Last(request => request.Contains("end_date_gte") && !request.Contains("state=")));
-        Assert.Equal(40 * 1800, exporter.Series(AirflowRuns.Durations).Single().Value[(AirflowRuns.Durations.Buckets.Length + 1)..].Sum());
+        Assert.Equal(40 * 1800, exporter.Series(ReplayedExporter.RunDurations).Single().Value[(ReplayedExporter.RunDurations.Buckets.Length + 1)..].Sum());
     }
 
     private static async Task PollAsync(ListServer server, ReplayedExporter exporter, double minute, params JsonNode[] runs)

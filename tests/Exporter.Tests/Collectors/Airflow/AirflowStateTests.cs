@@ -71,8 +71,8 @@ public sealed class AirflowStateTests
         await exporter.PollAsync(Rows.Noon + TimeSpan.FromMinutes(5), "airflow_health", "airflow_runs", "airflow_tasks");
 
         Assert.Contains($"airflow_environment_info {server.Url.ToString().TrimEnd('/')} 3.3.2", exporter.Gauges["airflow_health"].Keys);
-        Assert.Empty(exporter.Counted(AirflowRuns.Runs)); // known since the first poll, under one key for both
-        Assert.Empty(exporter.Counted(AirflowTasks.Tries));
+        Assert.Empty(exporter.Counted(RunMetrics.Finished)); // known since the first poll, under one key for both
+        Assert.Empty(exporter.Counted(TaskMetrics.Tries));
 
         static JsonNode Run(bool three) => JsonNode.Parse($$"""
             {"dag_id":"music","dag_run_id":"scheduled__1","run_type":"scheduled","state":"success","start_date":"2026-11-23T12:00:00.5{{(three ? "Z" : "00000+00:00")}}","end_date":"2026-11-23T12:02:00{{(three ? "Z" : "+00:00")}}"}
@@ -91,11 +91,11 @@ public sealed class AirflowStateTests
 
         await exporter.PollAsync(server.Date, "airflow_dags");
 
-        Assert.Equal(24, exporter.Gauges["airflow_dags"].Count);
+        Assert.Equal(24, exporter.Gauges["airflow_dags"].Keys.Count(gauge => gauge.StartsWith("airflow_dag_paused", StringComparison.Ordinal)));
         Assert.Equal(
             ["airflow_dag_paused paused_after_three_failures", "airflow_dag_paused paused_dag"],
-            exporter.Gauges["airflow_dags"].Where(gauge => gauge.Value == 1).Select(gauge => gauge.Key));
-        var born = exporter.Series(AirflowRuns.Runs).Select(series => string.Join(' ', series.Labels)).ToHashSet();
+            exporter.Gauges["airflow_dags"].Where(gauge => gauge is { Value: 1 } && gauge.Key.StartsWith("airflow_dag_paused", StringComparison.Ordinal)).Select(gauge => gauge.Key));
+        var born = exporter.Series(RunMetrics.Finished).Select(series => string.Join(' ', series.Labels)).ToHashSet();
         Assert.Superset(
             new HashSet<string>
             {
@@ -115,7 +115,7 @@ public sealed class AirflowStateTests
 
         await exporter.PollAsync(server.Date, "airflow_dags");
 
-        var born = exporter.Series(AirflowRuns.Runs).Select(series => string.Join(' ', series.Labels)).ToHashSet();
+        var born = exporter.Series(RunMetrics.Finished).Select(series => string.Join(' ', series.Labels)).ToHashSet();
         Assert.Superset(
             new HashSet<string>
             {
@@ -135,7 +135,7 @@ public sealed class AirflowStateTests
 
         Assert.Distinct(exporter.Collectors.SelectMany(collector => collector.Metrics).Select(metric => metric.Name));
         Assert.Equal(
-            ["airflow_dags", "airflow_health", "airflow_pools", "airflow_runs", "airflow_tasks"], exporter.Collectors.Select(collector => collector.Name).Order());
+            ["airflow_dags", "airflow_health", "airflow_import_errors", "airflow_pools", "airflow_runs", "airflow_tasks"], exporter.Collectors.Select(collector => collector.Name).Order());
     }
 
     [Fact]
@@ -168,7 +168,34 @@ public sealed class AirflowStateTests
         }
         Directory.Delete(directory, recursive: true);
 
-        Assert.StartsWith("airflow/production: 1 pool(s) with unlimited slots (-1) are not exported", Assert.Single(lines));
+        Assert.StartsWith("airflow/production: Airflow 2 answers 500 to a list of pools that holds one with unlimited slots (-1), and there are 1 such pools.", Assert.Single(lines));
+    }
+
+    [Fact]
+    public async Task Unlimited_pools_of_Airflow_2_are_told_by_the_task_instances_in_them()
+    {
+        await using var server = await ListServer.StartAsync("2.11.2");
+        using var exporter = new ReplayedExporter(server.Url);
+        server.Pools = [Pool("default_pool", 128), Pool("boundless", -1), Pool("glue_pool", 8)];
+        server.Instances = [In("boundless", "running", 2, "a"), In("boundless", "running", 1, "b"), In("boundless", "queued", 1, "c"), In("default_pool", "running", 1, "d")];
+
+        await exporter.PollAsync(Rows.Noon, "airflow_tasks");
+        await exporter.PollAsync(Rows.Noon, "airflow_pools");
+
+        var gauges = exporter.Gauges["airflow_pools"];
+        Assert.Equal(128, gauges["airflow_pool_slots_limit default_pool"]);
+        Assert.Equal(8, gauges["airflow_pool_slots_limit glue_pool"]);
+        Assert.Equal((double.PositiveInfinity, double.PositiveInfinity), (gauges["airflow_pool_slots_limit boundless"], gauges["airflow_pool_slots boundless open"]));
+        Assert.Equal((3, 1, 4), (gauges["airflow_pool_slots boundless running"], gauges["airflow_pool_slots boundless queued"], gauges["airflow_pool_slots boundless occupied"]));
+
+        static JsonNode Pool(string name, int slots) => new JsonObject { ["name"] = name, ["slots"] = slots, ["open_slots"] = slots };
+
+        static JsonNode In(string pool, string state, int slots, string task)
+        {
+            var row = Rows.Instance(state, 1, start: -1, task: task);
+            (row["pool"], row["pool_slots"]) = (pool, slots);
+            return row;
+        }
     }
 
     private static async Task<List<string>> HealthOf(string folder, string fixture, string version)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using PipelineExporter.Tests.Sources.Airflow;
@@ -24,6 +25,12 @@ internal sealed class ListServer : IAsyncDisposable
 
     public List<JsonNode> Instances { get; set; } = [];
 
+    public List<JsonNode> Dags { get; set; } = [];
+
+    public List<JsonNode> Pools { get; set; } = [];
+
+    public int ImportErrors { get; set; }
+
     /// <summary>Asked before each answer; true for one that is to fail.</summary>
     public Func<string, bool> Fails { get; set; } = _ => false;
 
@@ -49,6 +56,12 @@ internal sealed class ListServer : IAsyncDisposable
         path = path[prefix.Length..];
         if (path == "/version")
             return WriteAsync(context, new JsonObject { ["version"] = version });
+        if (path == "/dags")
+            return WriteRowsAsync(context, "dags", Dags);
+        if (path == "/importErrors")
+            return WriteAsync(context, new JsonObject { ["import_errors"] = new JsonArray(), ["total_entries"] = ImportErrors });
+        if (path == "/pools")
+            return AnswerPoolsAsync(context);
         if (path.EndsWith("/tries", StringComparison.Ordinal))
         {
             // 2.11 knows no unknown instances, 3.x answers 404.
@@ -66,9 +79,20 @@ internal sealed class ListServer : IAsyncDisposable
             var states = context.Request.Query["state"].ToArray();
             var dag = path.Split('/')[2];
             return WriteRowsAsync(context, "dag_runs", Runs.Where(run =>
-                (dag == "~" || (string?)run["dag_id"] == dag) && (states.Length == 0 || states.Contains((string?)run["state"]))));
+                (dag == "~" || (string?)run["dag_id"] == dag) && (states.Length == 0 || states.Contains((string?)run["state"])))
+                .OrderByDescending(run => context.Request.Query["order_by"] == "-start_date" ? (string?)run["start_date"] : null, StringComparer.Ordinal));
         }
         throw new InvalidOperationException($"The exporter asked for {path}.");
+    }
+
+    /// <remarks>2.x answers 500 to a page with an unlimited pool, which comes last in the order that is asked for.</remarks>
+    private Task AnswerPoolsAsync(HttpContext context)
+    {
+        var limit = int.Parse(context.Request.Query["limit"]!, CultureInfo.InvariantCulture);
+        JsonNode[] page = [.. Pools.OrderByDescending(pool => (int)pool["slots"]!).Take(limit).Select(pool => pool.DeepClone())];
+        return version[0] == '2' && page.Any(pool => (int)pool["slots"]! < 0)
+            ? FakeAirflow.WriteAsync(context, 500, "application/problem+json", """{"title":"Response body does not conform to specification"}""")
+            : WriteAsync(context, new JsonObject { ["pools"] = new JsonArray(page), ["total_entries"] = Pools.Count });
     }
 
     private Task WriteRowsAsync(HttpContext context, string name, IEnumerable<JsonNode> rows)

@@ -383,7 +383,7 @@ public sealed class RecordedLedgerTests
     private static IEnumerable<string> Lines(ReplayedExporter exporter)
     {
         (string, MetricDesc)[] counters =
-            [("tries", AirflowTasks.Tries), ("final", AirflowTasks.Finished), ("retries", AirflowTasks.Retries), ("runs", AirflowRuns.Runs)];
+            [("tries", TaskMetrics.Tries), ("final", TaskMetrics.Finished), ("retries", TaskMetrics.Retries), ("runs", RunMetrics.Finished)];
         return from counter in counters
                from series in exporter.Series(counter.Item2)
                where series.Value[0] != 0

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Tests.Sources.Airflow;
 
 namespace PipelineExporter.Tests.Collectors.Airflow;
@@ -26,8 +27,8 @@ internal sealed class ReplayServer : IAsyncDisposable
         folder = Path.Combine(Recording.Root, version, "timeline");
         prefix = version == "3" ? "/api/v2" : "/api/v1";
         var names = version == "3"
-            ? new[] { ("version", "version"), ("monitor/health", "health"), ("pools", "pools.all"), ("dags", "dags.all") }
-            : [("version", "version"), ("health", "health.healthy"), ("pools", "pools.list"), ("dags", "dags.list.default")];
+            ? new[] { ("version", "version"), ("monitor/health", "health"), ("pools", "pools.all"), ("dags", "dags.all"), ("importErrors", "import_errors") }
+            : [("version", "version"), ("health", "health.healthy"), ("pools", "pools.list"), ("dags", "dags.list.default"), ("importErrors", "import_errors.list")];
         fixtures = names.ToFrozenDictionary(
             name => $"{prefix}/{name.Item1}", name => File.ReadAllText(Path.Combine(Recording.Root, version, name.Item2 + ".json")));
         if (version == "3")
@@ -63,7 +64,7 @@ internal sealed class ReplayServer : IAsyncDisposable
 
     /// <summary>The oldest running tries of the frame: dag task start.</summary>
     public IEnumerable<string> OldestRunningInFrame() => Instances("live")
-        .Where(row => (string?)row["state"] == "running")
+        .Where(row => (string?)row["state"] is "running" or "deferred")
         .GroupBy(row => $"{row["dag_id"]} {row["task_id"]}", row => DateTimeOffset.Parse((string)row["start_date"]!, CultureInfo.InvariantCulture))
         .Select(task => $"{task.Key} {(task.Min() - DateTimeOffset.UnixEpoch).TotalSeconds:F6}").Order(StringComparer.Ordinal);
 
@@ -79,6 +80,9 @@ internal sealed class ReplayServer : IAsyncDisposable
     private Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
+        // Whether this question is answered decides of no poll.
+        if (context.Request.Query["state"] == AirflowV2.NoState)
+            return FakeAirflow.WriteAsync(context, 422, "application/json", System.Text.Encoding.UTF8.GetString(Recording.Read("3/task_instances.state_invalid").Body), Date);
         if (Fails(path))
             return FakeAirflow.WriteAsync(context, 500, "text/html", "<html>Something bad has happened.</html>");
         if (!path.StartsWith(prefix + "/", StringComparison.Ordinal))

@@ -15,15 +15,25 @@ internal sealed class ReplayedExporter : IDisposable
     private readonly string directory = Directory.CreateDirectory(
         Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), "replay-" + Path.GetRandomFileName())).FullName;
 
-    private readonly Uri url;
-    private readonly AirflowCredential credential;
+    private static readonly AirflowCollection Defaults = new(
+        new AirflowEndpoint("production", new Uri("http://127.0.0.1"), null), [], TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
+
+    private readonly AirflowCollection settings;
     private Ledger ledger = null!;
 
-    public ReplayedExporter(Uri url, AirflowCredential? credential = null)
+    /// <param name="configure">Changes how the Airflow is watched.</param>
+    public ReplayedExporter(Uri url, AirflowCredential? credential = null, Func<AirflowCollection, AirflowCollection>? configure = null)
     {
-        (this.url, this.credential) = (url, credential ?? new AirflowCredential.Bearer(() => "a-token"));
+        settings = Defaults with { Endpoint = new AirflowEndpoint("production", url, credential ?? new AirflowCredential.Bearer(() => "a-token")) };
+        settings = configure?.Invoke(settings) ?? settings;
         Start();
     }
+
+    public static MetricDesc RunDurations { get; } = new RunMetrics(Defaults).Durations;
+
+    public static TaskMetrics Tasks { get; } = new(Defaults);
+
+    public static MetricDesc TaskDurations => Tasks.Durations;
 
     public FakeTimeProvider Time { get; } = new();
 
@@ -61,7 +71,7 @@ internal sealed class ReplayedExporter : IDisposable
 
     private static SortedDictionary<string, double> Write(ICollector collector, Action<MetricSink> write)
     {
-        var sink = new MetricSink(collector.Identity!.Labels, [.. collector.Metrics], 100_000);
+        var sink = new MetricSink(collector.Identity!.Labels, [.. collector.Metrics], 100_000, collector.Shows);
         write(sink);
         var samples = from family in sink.Families
                       from sample in family.Samples
@@ -72,8 +82,6 @@ internal sealed class ReplayedExporter : IDisposable
     private void Start()
     {
         ledger = new Ledger(StateFile.Open(directory, Time, NullLogger.Instance), new ScrapeLog(), Time, LedgerOptions.Default);
-        var settings = new AirflowCollection(
-            new AirflowEndpoint("production", url, credential), [], TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
         Collectors = AirflowCollectors.For(settings, new CollectorContext(ledger, Time, NullLoggerFactory.Instance, (_, _) => { }));
     }
 }

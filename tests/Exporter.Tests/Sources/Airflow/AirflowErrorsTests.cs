@@ -192,6 +192,36 @@ public sealed class AirflowErrorsTests
         Assert.Contains(hint, error.Message);
     }
 
+    /// <remarks>2.x answers health and version to anybody: these tell nothing of the password.</remarks>
+    [Theory]
+    [InlineData(4, "the password is right: the role lacks \"can read on Pools\"")]
+    [InlineData(6, "To tell: log in to Airflow's pages as exporter")]
+    [InlineData(null, "To tell: log in to Airflow's pages as exporter")]
+    public async Task A_refusal_soon_after_a_good_answer_is_no_matter_of_the_password(int? minutesAfter, string hint)
+    {
+        await using var server = await FakeAirflow.StartAsync(context => context.Request.Path.Value switch
+        {
+            "/api/v2/version" => (404, ""),
+            "/api/v1/version" => (200, """{"version":"2.11.2"}"""),
+            "/api/v1/health" => (200, "{}"),
+            "/api/v1/dags/~/dagRuns" => (200, """{"dag_runs":[],"total_entries":0}"""),
+            _ => (403, """{"detail":null,"title":"Forbidden"}"""),
+        });
+        using var connection = server.Connect(Basic, time: server.Time);
+        var api = await connection.ApiAsync(default);
+        if (minutesAfter is { } minutes)
+        {
+            await api.LiveRunsAsync(default);
+            server.Time.Advance(TimeSpan.FromMinutes(minutes));
+        }
+        await api.HealthAsync(default);
+
+        var error = await FailAsync(api.PoolsAsync(default));
+
+        Assert.StartsWith("GET /api/v1/pools: answered 403 (Forbidden)", error.Message);
+        Assert.Contains(hint, error.Message);
+    }
+
     [Fact]
     public async Task A_missing_permission_is_named_for_each_endpoint()
     {

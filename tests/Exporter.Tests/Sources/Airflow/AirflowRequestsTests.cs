@@ -24,18 +24,19 @@ public sealed class AirflowRequestsTests
 
         await AskEverything(api);
 
-        const string fields = "fields=dag_id&fields=dag_run_id&fields=run_type&fields=state&fields=start_date&fields=end_date&fields=logical_date";
+        const string fields = "fields=dag_id&fields=dag_run_id&fields=run_type&fields=state&fields=start_date&fields=end_date&fields=data_interval_end&fields=logical_date";
         Assert.Equal(
             [
                 "GET /prefix/api/v2/version",
                 "GET /prefix/api/v1/version",
                 "GET /prefix/api/v1/health",
                 "GET /prefix/api/v1/pools?limit=100&offset=0&order_by=-slots",
-                "GET /prefix/api/v1/dags?limit=100&offset=0&order_by=dag_id&fields=dag_id&fields=is_paused&fields=schedule_interval",
+                "GET /prefix/api/v1/dags?limit=100&offset=0&order_by=dag_id&fields=dag_id&fields=is_paused&fields=schedule_interval&fields=owners&fields=tags&fields=next_dagrun_create_after",
                 $"GET /prefix/api/v1/dags/~/dagRuns?state=queued&state=running&order_by=id&limit=100&offset=0&{fields}",
                 $"GET /prefix/api/v1/dags/~/dagRuns?end_date_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&offset=0&{fields}",
                 $"GET /prefix/api/v1/dags/~/dagRuns?state=failed&end_date_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&offset=0&{fields}",
                 $"GET /prefix/api/v1/dags/m%C3%A9dia.v2/dagRuns?state=success&order_by=-start_date&limit=5&offset=0&{fields}",
+                "GET /prefix/api/v1/importErrors?limit=1",
                 "GET /prefix/api/v1/dags/~/dagRuns/~/taskInstances?state=running&state=queued&state=scheduled&state=deferred&state=up_for_retry&state=up_for_reschedule&state=restarting&limit=5000&offset=0",
                 "GET /prefix/api/v1/dags/~/dagRuns/~/taskInstances?state=success&state=failed&state=skipped&state=upstream_failed&state=removed&updated_at_gte=2026-11-23T06%3A05%3A06.789000Z&limit=5000&offset=0",
                 "GET /prefix/api/v1/dags/m%C3%A9dia.v2/dagRuns/scheduled__2026-11-23T06%3A20%3A00%2B00%3A00/taskInstances/group.process/3/tries",
@@ -63,6 +64,8 @@ public sealed class AirflowRequestsTests
                 "GET /api/v2/dags/~/dagRuns?updated_at_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/~/dagRuns?state=failed&end_date_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/m%C3%A9dia.v2/dagRuns?state=success&order_by=-start_date&limit=5",
+                "GET /api/v2/importErrors?limit=1",
+                "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=list_valid_states&order_by=id&limit=1&offset=0",
                 "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=running&state=queued&state=scheduled&state=deferred&state=up_for_retry&state=up_for_reschedule&state=restarting&state=awaiting_input&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/~/dagRuns/~/taskInstances?state=success&state=failed&state=skipped&state=upstream_failed&state=removed&updated_at_gte=2026-11-23T06%3A05%3A06.789000Z&order_by=id&limit=100&cursor=",
                 "GET /api/v2/dags/m%C3%A9dia.v2/dagRuns/scheduled__2026-11-23T06%3A20%3A00%2B00%3A00/taskInstances/group.process/3/tries",
@@ -157,7 +160,8 @@ public sealed class AirflowRequestsTests
         await api.LiveRunsAsync(default);
         await api.EndedRunsAsync(Since, default);
         await api.FailedRunsAsync(Since, default);
-        await api.LastSuccessAsync(Mapped.DagId, default);
+        await api.LastSuccessesAsync(Mapped.DagId, default);
+        await api.ImportErrorsAsync(default);
         await api.LiveTaskInstancesAsync(default);
         await api.FinishedTaskInstancesAsync(Since, default);
         await api.TriesAsync(Mapped, default);

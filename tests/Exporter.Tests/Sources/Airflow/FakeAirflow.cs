@@ -59,14 +59,15 @@ internal sealed class FakeAirflow : IAsyncDisposable
         return context.Response.WriteAsync(body);
     }
 
-    public AirflowConnection Connect(AirflowCredential? credential = null, string path = "", TimeSpan? timeout = null, TimeProvider? time = null) =>
+    public AirflowConnection Connect(AirflowCredential? credential = null, string path = "", TimeSpan? timeout = null, TimeProvider? time = null, ILogger? log = null) =>
         new(
             new AirflowEndpoint("production", new Uri(Url, path), credential ?? new AirflowCredential.Basic("exporter", () => "a-password"))
             {
                 Timeout = timeout ?? TimeSpan.FromSeconds(30),
             },
             time ?? TimeProvider.System,
-            Outcomes.Enqueue);
+            Outcomes.Enqueue,
+            log);
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
 }

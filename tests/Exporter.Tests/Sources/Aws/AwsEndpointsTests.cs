@@ -12,6 +12,13 @@ public sealed class AwsEndpointsTests
     public void AWS_answers_in_the_region_and_its_partition(string region, string expected) =>
         Assert.Equal(expected, AwsEndpoints.Resolve(AwsService.Glue, region, null, _ => null).ToString());
 
+    [Theory]
+    [InlineData("eu-west-1", "https://env.airflow.eu-west-1.amazonaws.com/")]
+    [InlineData("cn-north-1", "https://env.airflow.cn-north-1.amazonaws.com.cn/")]
+    [InlineData("us-gov-west-1", "https://env.airflow.us-gov-west-1.amazonaws.com/")]
+    public void The_environments_of_MWAA_answer_at_a_host_of_their_own(string region, string expected) =>
+        Assert.Equal(expected, AwsEndpoints.Resolve(AwsService.Mwaa, region, null, _ => null).ToString());
+
     [Fact]
     public void CloudWatch_is_called_monitoring() =>
         Assert.Equal("https://monitoring.eu-west-1.amazonaws.com/", AwsEndpoints.Resolve(AwsService.CloudWatch, "eu-west-1", null, _ => null).ToString());

@@ -13,7 +13,7 @@ public sealed class AwsJsonTests
         .Where(type => type != typeof(CancellationToken)).Distinct()];
 
     [Fact]
-    public void Requests_and_answers_are_found() => Assert.Equal(6, Bodies.Count);
+    public void Requests_and_answers_are_found() => Assert.Equal(8, Bodies.Count);
 
     // Refit reports a type that is missing from the context only when it is first used.
     [Theory]
@@ -32,6 +32,9 @@ public sealed class AwsJsonTests
     [InlineData(typeof(GlueJobRun))]
     [InlineData(typeof(GetMetricDataResponse))]
     [InlineData(typeof(MetricDataResult))]
+    [InlineData(typeof(ListMetricsResponse))]
+    [InlineData(typeof(ListedMetric))]
+    [InlineData(typeof(ListedDimension))]
     public void What_an_answer_leaves_out_or_has_as_null_is_never_null_where_the_model_says_so(Type body)
     {
         var nullability = new NullabilityInfoContext();
@@ -99,6 +102,8 @@ public sealed class AwsJsonTests
             },
             new GetMetricDataRequest([new("q0", new(new("Glue", "m", [new("JobName", "a")]), 300, "Average"))], at, at, "TimestampDescending"),
             new GetMetricDataResponse { MetricDataResults = [new() { Id = "q0", Timestamps = [at], Values = [1.25], StatusCode = "Complete" }] },
+            new ListMetricsRequest("AWS/MWAA", "m", [new("Environment", "a"), new("Cluster")], "PT3H", "next"),
+            new ListMetricsResponse { Metrics = [new() { Dimensions = [new() { Name = "Cluster", Value = "b" }] }], NextToken = "next" },
         ];
         return samples.Single(type.IsInstanceOfType);
     }

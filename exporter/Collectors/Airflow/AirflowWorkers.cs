@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Amazon.Runtime;
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Airflow;
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Collectors.Airflow;
+
+/// <summary>Which metrics of CloudWatch tell of an Airflow's workers.</summary>
+internal sealed record WorkerCollection
+{
+    public required AwsSourceOptions Source { get; init; }
+
+    /// <summary>Instead of those that the SDK finds.</summary>
+    public AWSCredentials? Keys { get; init; }
+
+    /// <summary>How long one answer is waited for.</summary>
+    public required TimeSpan Timeout { get; init; }
+
+    public required string Namespace { get; init; }
+
+    public required string CpuMetric { get; init; }
+
+    public required string MemoryMetric { get; init; }
+
+    /// <summary>All dimensions of the metrics but that of the cluster.</summary>
+    public required ImmutableArray<CloudWatchDimension> Dimensions { get; init; }
+
+    /// <summary>Null when the metrics have no such dimension.</summary>
+    public string? ClusterDimension { get; init; }
+
+    /// <summary>Asked for while CloudWatch lists none: it lists a new metric some 15 minutes late.</summary>
+    public ImmutableArray<string> ClustersUntilListed { get; init; } = [];
+
+    /// <summary>Whether the metrics run to 100, and not to 1.</summary>
+    public required bool IsPercent { get; init; }
+}
+
+/// <param name="Cpu">By cluster, for clusters that reported lately.</param>
+/// <param name="Memory">By cluster, for clusters that reported lately.</param>
+internal sealed record WorkersSnapshot(ImmutableSortedDictionary<string, double> Cpu, ImmutableSortedDictionary<string, double> Memory);
+
+/// <summary>CPU and memory of an Airflow's workers, which its REST API does not tell: from CloudWatch, once a minute.</summary>
+internal sealed partial class AirflowWorkers(AirflowEnvironment environment, WorkerCollection workers, AwsSource source)
+    : AirflowCollector<WorkersSnapshot>(environment)
+{
+    public static readonly MetricDesc Cpu = MetricDesc.Gauge(
+        "airflow_worker_cpu_utilization_ratio", "CPU in use (0 to 1), the mean of the cluster's containers over the newest minute that CloudWatch has.", "cluster");
+
+    public static readonly MetricDesc Memory = MetricDesc.Gauge(
+        "airflow_worker_memory_utilization_ratio", "Memory in use (0 to 1), the mean of the cluster's containers over the newest minute that CloudWatch has.", "cluster");
+
+    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+
+    // One-minute metrics are published two minutes late.
+    private static readonly TimeSpan Settling = TimeSpan.FromMinutes(2);
+
+    // The oldest of them has ended ten minutes ago at most.
+    private const int Periods = 8;
+
+    private static readonly TimeSpan ListEvery = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan ListWhileEmptyEvery = TimeSpan.FromMinutes(5);
+
+    private (DateTimeOffset At, ImmutableArray<string> Clusters)? listed;
+    private bool toldOfSilence;
+
+    public override string Name => "airflow_workers";
+
+    public override string Asks => "1 request: `GetMetricData`, for 2 metrics of each cluster, which CloudWatch bills; once an hour `ListMetrics`.";
+
+    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Cpu, Memory];
+
+    public override TimeSpan Interval => TimeSpan.FromMinutes(1);
+
+    /// <summary>The collector, where the configuration or the kind of environment says what to ask for.</summary>
+    /// <exception cref="AwsException">An endpoint variable of the environment holds no address.</exception>
+    public static IEnumerable<ICollector> For(AirflowEnvironment environment)
+    {
+        if (environment.Settings.Workers is { } workers)
+        {
+            var context = environment.Context;
+            var source = new AwsSource(
+                workers.Source, context.Time, outcome => context.CountRequest(environment.Identity.Scope, outcome), workers.Keys,
+                new() { AttemptTimeout = workers.Timeout });
+            yield return new AirflowWorkers(environment, workers, source);
+        }
+    }
+
+    protected internal override async Task<WorkersSnapshot> CollectAsync(CancellationToken cancellationToken)
+    {
+        var clusters = await ClustersAsync(cancellationToken);
+        var settled = source.Clock.UtcNow - Settling;
+        var until = settled.AddTicks(-(settled.UtcTicks % Period.Ticks));
+        var queries = clusters.SelectMany((cluster, i) => new[] { Query($"cpu{i}", workers.CpuMetric, cluster), Query($"memory{i}", workers.MemoryMetric, cluster) });
+        var newest = await CloudWatchNewest.ReadAsync(source.CloudWatch, queries, until - Periods * Period, until, cancellationToken);
+        if (newest.Count == 0 && !toldOfSilence)
+            LogSilence(Environment.Context.Logs.CreateLogger<AirflowWorkers>(), Source, workers.Source.Region, workers.Namespace, workers.CpuMetric, workers.MemoryMetric);
+        toldOfSilence = newest.Count == 0;
+        return new(Ratios("cpu"), Ratios("memory"));
+
+        ImmutableSortedDictionary<string, double> Ratios(string kind) => clusters
+            .Select((cluster, i) => (cluster, Found: newest.TryGetValue($"{kind}{i}", out var value), value))
+            .Where(cluster => cluster.Found)
+            .ToImmutableSortedDictionary(cluster => cluster.cluster, cluster => workers.IsPercent ? cluster.value / 100 : cluster.value, StringComparer.Ordinal);
+    }
+
+    protected internal override void Write(WorkersSnapshot snapshot, MetricSink sink)
+    {
+        foreach (var (cluster, ratio) in snapshot.Cpu)
+            sink.Set(Cpu, ratio, cluster);
+        foreach (var (cluster, ratio) in snapshot.Memory)
+            sink.Set(Memory, ratio, cluster);
+    }
+
+    private MetricDataQuery Query(string id, string metric, string cluster) => new(id, new(
+        new(workers.Namespace, metric, workers.ClusterDimension is { } dimension ? [.. workers.Dimensions, new(dimension, cluster)] : [.. workers.Dimensions]),
+        (int)Period.TotalSeconds, "Average"));
+
+    private async Task<ImmutableArray<string>> ClustersAsync(CancellationToken cancellationToken)
+    {
+        if (workers.ClusterDimension is not { } dimension)
+            return [""];
+        var now = Environment.Context.Time.GetUtcNow();
+        if (listed is { } known && now - known.At < (known.Clusters.IsEmpty ? ListWhileEmptyEvery : ListEvery))
+            return known.Clusters;
+
+        var found = new SortedSet<string>(StringComparer.Ordinal);
+        var filters = workers.Dimensions.Select(fixedOne => new DimensionFilter(fixedOne.Name, fixedOne.Value)).Append(new(dimension)).ToList();
+        var pages = new AwsPages(AwsService.CloudWatch, "ListMetrics");
+        do
+        {
+            var page = await source.CloudWatch.ListMetricsAsync(
+                new(workers.Namespace, workers.CpuMetric, filters, "PT3H", pages.NextToken), cancellationToken);
+            // A metric with more dimensions than these is another, of a part of the cluster.
+            foreach (var metric in page.Metrics)
+            {
+                if (metric is { Dimensions: var dimensions } && dimensions.Count == filters.Count
+                    && dimensions.FirstOrDefault(candidate => candidate?.Name == dimension) is { Value.Length: > 0 } cluster)
+                {
+                    found.Add(cluster.Value);
+                }
+            }
+
+            pages.Read(page.NextToken);
+        }
+        while (pages.More);
+        listed = (now, found.Count > 0 ? [.. found] : workers.ClustersUntilListed);
+        return listed.Value.Clusters;
+    }
+
+    [LoggerMessage(LogLevel.Warning,
+        "{source}: CloudWatch has no value of the last 10 minutes in {region} of {space} {cpu} or {memory} with the dimensions asked for. Are there "
+        + "containers running, and are region, namespace, names and dimensions right?")]
+    private static partial void LogSilence(ILogger log, string source, string region, string space, string cpu, string memory);
+}

@@ -1,0 +1,48 @@
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Airflow;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Collectors.Airflow;
+
+/// <summary>What is counted of task instances, and under which labels.</summary>
+internal sealed class TaskMetrics(AirflowCollection settings)
+{
+    public static readonly MetricDesc Tries = MetricDesc.Counter(
+        "airflow_task_tries_total", "Finished tries of task instances by state; a try that failed and will be retried is one.", "dag_id", "task_id", "state");
+
+    public static readonly MetricDesc Finished = MetricDesc.Counter(
+        "airflow_task_instances_finished_total", "Task instances that reached a final state; a retried try is not one.", "dag_id", "task_id", "state");
+
+    public static readonly MetricDesc Retries = MetricDesc.Counter(
+        "airflow_task_retries_total", "Tries that ran because the try before had failed; a try after a clear is not one.", "dag_id", "task_id");
+
+    public static readonly MetricDesc OverThreshold = MetricDesc.Counter(
+        "airflow_task_instances_over_threshold_total",
+        "Tries that took longer than airflow_task_duration_threshold_seconds: counted once, when a live one crosses it or when one ends that did.", "dag_id", "task_id");
+
+    public MetricDesc Durations { get; } = MetricDesc.Histogram(
+        "airflow_task_duration_seconds", "How long finished tries took from start to end.", [.. settings.TaskDurationBuckets], "dag_id", "task_id");
+
+    public IReadOnlyList<MetricDesc> Counters => [Tries, Finished, Retries, OverThreshold, Durations];
+
+    /// <summary>The label task_id: a mapped task is one task whatever it expands to, and all tasks of a DAG are where the detail is switched off.</summary>
+    public string Label(TaskInstance row) => settings.TaskDetail ? row.TaskId : "";
+
+    /// <summary>How long a try of this row's task may take; null: for ever.</summary>
+    public TimeSpan? Threshold(TaskInstance row) => settings.Thresholds.TaskDuration(row.DagId, row.TaskId, row.IsSensor);
+
+    /// <summary>Lets the counters of a task stand at zero, before any try of it has finished.</summary>
+    public void Declare(LedgerBatch batch, TaskInstance row)
+    {
+        var task = Label(row);
+        foreach (var metric in (ReadOnlySpan<MetricDesc>)[Tries, Finished])
+        {
+            batch.Declare(metric, row.DagId, task, "success");
+            batch.Declare(metric, row.DagId, task, "failed");
+        }
+        batch.Declare(Retries, row.DagId, task);
+        batch.Declare(Durations, row.DagId, task);
+        if (Threshold(row) is not null)
+            batch.Declare(OverThreshold, row.DagId, task);
+    }
+}
