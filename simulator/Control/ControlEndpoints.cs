@@ -56,8 +56,13 @@ internal static class ControlEndpoints
         {
             if (Moment(context, "from") is not { } from || Moment(context, "to") is not { } to || to > time.GetUtcNow())
                 return RefuseAsync(context, StatusCodes.Status400BadRequest,
-                    "write ?from=&to= as 2026-11-23T06:00:00Z, neither in the future; &airflow=2 counts with the run types of Airflow 2");
-            var edition = context.Request.Query["airflow"] is ["2"] ? Edition.V1 : Edition.V2;
+                    "write ?from=&to= as 2026-11-23T06:00:00Z, neither in the future; &airflow=2 counts with the run types of Airflow 2, &airflow=3.2 with those before 3.3");
+            var edition = context.Request.Query["airflow"].ToString() switch
+            {
+                "2" => Edition.V1,
+                "3.0" or "3.1" or "3.2" => Edition.V2Before33,
+                _ => Edition.V2,
+            };
             return WriteAsync(context, Truth.Of(model, edits, edition, from, to), ControlJson.Default.Truth);
         });
     }
