@@ -57,7 +57,7 @@ public sealed class SimulatorHostTests
     [InlineData("--colour=red")]
     [InlineData("--listen-address=nowhere")]
     [InlineData("--seed=many")]
-    [InlineData("--simulator.dags=-1")]
+    [InlineData("--dags=-1")]
     public async Task The_program_says_in_one_line_what_it_cannot_use_and_exits_with_2(string argument)
     {
         using var program = Start(argument);
@@ -71,7 +71,7 @@ public sealed class SimulatorHostTests
     [Fact]
     public async Task The_program_says_where_it_listens_and_serves()
     {
-        using var program = Start("--listen-address=127.0.0.1:0", "--smtp-listen-address=", "--simulator.dags=3");
+        using var program = Start("--listen-address=127.0.0.1:0", "--smtp-listen-address=", "--dags=3");
         try
         {
             var line = await program.StandardOutput.ReadLineAsync();
