@@ -104,21 +104,25 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         }
     }
 
-    /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it.</remarks>
+    /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it. A run that was ended by hand
+    /// before it started has none.</remarks>
     private void Count(LedgerBatch batch, Poll poll, DagRun run)
     {
         var type = run.RunType ?? "unknown";
         Declare(batch, run.DagId, type);
         if (!AirflowStates.IsFinished(run))
             return;
-        var started = run.StartDate is { } start ? (start.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
+        string[] finish = run.StartDate is null ? ["-", Microseconds(run.EndDate)] : [Microseconds(run.StartDate)];
         var at = run.EndDate ?? run.StartDate ?? run.RunAfter ?? run.LogicalDate ?? poll.Now;
-        if (!batch.TryRecord(EventKey.Of("run", Environment.Name, run.DagId, run.RunId, started), at) || !poll.Counts(run.EndDate))
+        if (!batch.TryRecord(EventKey.Of(["run", Environment.Name, run.DagId, run.RunId, .. finish]), at) || !poll.Counts(run.EndDate))
             return;
         batch.Add(Runs, 1, run.DagId, type, run.State!);
         if (run is { StartDate: { } from, EndDate: { } to } && to >= from)
             batch.Observe(Durations, (to - from).TotalSeconds, run.DagId);
     }
+
+    private static string Microseconds(DateTimeOffset? at) =>
+        at is { } instant ? (instant.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
 }
 
 /// <param name="Live">Live runs by DAG and state.</param>

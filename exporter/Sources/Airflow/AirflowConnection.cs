@@ -19,18 +19,19 @@ internal sealed class AirflowConnection : IDisposable
     /// <param name="endpoint">Where it is and how to log in.</param>
     /// <param name="time">The clock.</param>
     /// <param name="requested">Called after each request that went out, with its <see cref="RequestOutcome"/>.</param>
-    public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested)
+    /// <param name="network">What carries requests; sockets by default.</param>
+    public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested, HttpMessageHandler? network = null)
     {
         Endpoint = endpoint;
         var url = endpoint.Url.AbsoluteUri.EndsWith('/') ? endpoint.Url : new Uri(endpoint.Url.AbsoluteUri + "/");
-        var sockets = new SocketsHttpHandler
+        network ??= new SocketsHttpHandler
         {
             AllowAutoRedirect = false, // a redirect would carry the exporter to who knows where
             AutomaticDecompression = DecompressionMethods.All,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5), // so that a moved host name is noticed
             UseCookies = false,
         };
-        HttpMessageHandler handler = new ResilienceHandler(Retries(time)) { InnerHandler = new RequestCounter(requested, sockets) };
+        HttpMessageHandler handler = new ResilienceHandler(Retries(time)) { InnerHandler = new RequestCounter(requested, network) };
         handler = endpoint.Credential switch
         {
             null => handler,
