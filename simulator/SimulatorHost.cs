@@ -5,8 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PipelineExporter.Simulator.Airflow;
-using PipelineExporter.Simulator.Airflow.V1;
-using PipelineExporter.Simulator.Airflow.V2;
+using PipelineExporter.Simulator.Airflow.Mwaa;
 using PipelineExporter.Simulator.Aws;
 using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Inbox;
@@ -14,7 +13,7 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator;
 
-/// <summary>A running simulator: Airflow under /airflow2 and /airflow3, AWS at /, its controls and inboxes under /simulator.</summary>
+/// <summary>A running simulator: Airflow under /airflow2, /airflow3 and /airflow, AWS at / and /restapi, its controls and inboxes under /simulator.</summary>
 public sealed class SimulatorHost : IAsyncDisposable
 {
     readonly WebApplication app;
@@ -33,7 +32,7 @@ public sealed class SimulatorHost : IAsyncDisposable
     /// <summary>Where the mail inbox takes SMTP; null when it is off.</summary>
     public IPEndPoint? SmtpEndpoint => smtp?.Endpoint;
 
-    /// <exception cref="FormatException">A listen address cannot be read.</exception>
+    /// <exception cref="FormatException">A listen address, or an option of Airflow, cannot be read.</exception>
     /// <exception cref="IOException">A port is in use.</exception>
     public static async Task<SimulatorHost> StartAsync(SimulatorOptions options, CancellationToken ct)
     {
@@ -73,11 +72,14 @@ public sealed class SimulatorHost : IAsyncDisposable
         var incidents = new IncidentLog(options.Time);
         var faults = new FaultInjector(options.Time, options.Seed);
         var model = new PipelineModel(options.Seed, incidents);
+        var edits = new EditLog(options.Seed);
         var slack = new Inbox<SlackMessage>(message => message.Size);
-        web.MapControl(incidents, faults, model, options.Time);
-        new AirflowV1(model, faults, options.Time).Map(web);
-        new AirflowV2(model, faults, options.Time).Map(web);
-        web.MapRunPages(model, faults, options.Time);
+        var servers = new AirflowServers(options.Airflow, faults, options.Time);
+        web.UseMwaa(faults, options.Time);
+        web.UseUpgradableAirflow(servers);
+        web.UseRouting();
+        web.MapControl(incidents, faults, model, edits, options.Time);
+        web.MapAirflow(model, edits, faults, servers);
         web.MapAws(model, faults, options.Time);
         web.MapInbox(mail, slack, options.Time);
         web.MapPages(mail, slack, incidents, smtp?.Endpoint);

@@ -42,6 +42,8 @@ internal static class AirflowAnswer
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = contentType;
+        if (status == StatusCodes.Status204NoContent)
+            return;
         context.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method))
             await context.Response.Body.WriteAsync(body, context.RequestAborted);

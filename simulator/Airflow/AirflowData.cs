@@ -7,24 +7,33 @@ namespace PipelineExporter.Simulator.Airflow;
 /// What one request sees: the pipeline at one instant, through one edition. Questions about live work and about what
 /// changed lately play only the runs of that time, however long the history is.
 /// </summary>
-internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edition edition, DateTimeOffset now)
+internal sealed class AirflowData(PipelineModel model, EditLog edits, FaultInjector faults, Edition edition, DateTimeOffset now)
 {
+    readonly EditedRuns pipeline = new(model, edits);
+    readonly AirflowOddities oddities = new(faults, model);
+
     public DateTimeOffset Now => now;
 
     public Edition Edition => edition;
 
-    public IEnumerable<DagDefinition> Dags => model.Dags;
+    public IEnumerable<DagDefinition> Dags => model.Dags.Where(dag => !pipeline.IsDeleted(dag, now));
 
-    public DagDefinition? FindDag(string dagId) => model.FindDag(dagId);
+    /// <summary>Faults that change what rows say.</summary>
+    public AirflowOddities Oddities => oddities;
+
+    public DagDefinition? FindDag(string dagId) => model.FindDag(dagId) is { } dag && !pipeline.IsDeleted(dag, now) ? dag : null;
 
     /// <summary>Every run that a filter lets through.</summary>
     public IEnumerable<RunRow> Runs(RunFilter filter) => Spans(filter)
-        .SelectMany(span => model.Runs(span.Dag, span.Since, now))
-        .Select(run => new RunRow(run, now))
+        .SelectMany(span => pipeline.Runs(span.Dag, span.Since, now))
+        .Where(oddities.Exists)
+        .Select(Row)
         .Where(row => filter.Holds(row, edition));
 
+    public RunRow Row(DagRun run) => new(run, now, oddities.IsQuarantined(run));
+
     /// <summary>One page of them.</summary>
-    public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, this).Page(filter, order, offset, limit);
+    public RunPage Runs(RunFilter filter, Ordering<RunRow> order, int offset, int limit) => new RunListing(model, pipeline, this).Page(filter, order, offset, limit);
 
     /// <summary>The DAGs whose runs may be in an answer, and since when.</summary>
     public IEnumerable<DagSpan> Spans(RunFilter filter)
@@ -44,7 +53,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
             {
                 if (instance.At(now) is not { } phase)
                     continue;
-                var row = new TaskRow(instance, phase, now);
+                var row = new TaskRow(instance, oddities.Shown(instance, phase), now);
                 if (filter.Holds(row, edition))
                     yield return row;
             }
@@ -54,16 +63,19 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>A run by its id in this edition; null when there is none (yet).</summary>
     public DagRun? FindRun(string dagId, string runId) =>
         model.FindDag(dagId) is { } dag && Edition.MomentOf(runId) is { } moment
-            ? model.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
-                .FirstOrDefault(run => edition.RunId(run) == runId)
+            ? pipeline.SetOff(dag, moment - dag.EndsWithin, moment + ((dag.Schedule as CronSchedule)?.Period ?? TimeSpan.Zero), now)
+                .FirstOrDefault(run => edition.RunId(run) == runId && oddities.Exists(run))
             : null;
 
     /// <summary>The instance of a task, or of one map index (−1: not mapped).</summary>
     public TaskRow? FindTask(DagRun run, string taskId, int mapIndex) =>
         TaskInstances(new TaskFilter { Run = run }).FirstOrDefault(row => row.Task.Id == taskId && row.Instance.MapIndex == mapIndex);
 
+    /// <summary>What /tries shows of an instance.</summary>
+    public IEnumerable<TaskPhase> Tries(TaskInstance instance) => instance.TriesAt(now).Select(phase => oddities.Shown(instance, phase));
+
     /// <summary>The run that was started last.</summary>
-    public DagRun? LastRun(DagDefinition dag) => model.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
+    public DagRun? LastRun(DagDefinition dag) => pipeline.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now && oddities.Exists(run)).MaxBy(run => run.StartDate);
 
     public DateTimeOffset? NextRun(DagDefinition dag) => PipelineModel.NextRun(dag, now);
 
@@ -81,9 +93,8 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     }
 
     /// <summary>None, unless the fault import_error is on. Each parse of the file renews the timestamp.</summary>
-    public IReadOnlyList<ImportErrorRow> ImportErrors() => faults.IsOn(Source, FaultKind.ImportError)
-        ? [new ImportErrorRow(1, LastParse, "broken.py", BrokenFile)]
-        : [];
+    public IReadOnlyList<ImportErrorRow> ImportErrors() =>
+        [.. oddities.BrokenFiles.Select((file, index) => new ImportErrorRow(index + 1, LastParse, file, Traceback(file)))];
 
     /// <summary>DAG files are parsed about every 30 s.</summary>
     public DateTimeOffset LastParse => Beat(TimeSpan.FromSeconds(30), offset: 0.421_360);
@@ -97,8 +108,8 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>The source of faults.</summary>
     public const string Source = "airflow";
 
-    const string BrokenFile =
-        "Traceback (most recent call last):\n  File \"/opt/airflow/dags/broken.py\", line 3, in <module>\n    import missing_library\n" +
+    static string Traceback(string file) =>
+        $"Traceback (most recent call last):\n  File \"/opt/airflow/dags/{file}\", line 3, in <module>\n    import missing_library\n" +
         "ModuleNotFoundError: No module named 'missing_library'\n";
 
     static readonly PoolDefinition Unlimited = new("unlimited_pool", -1, "no limit");
@@ -119,7 +130,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         {
             if (Since(dag, filter) is not { } since)
                 continue;
-            foreach (var run in model.Runs(dag, since, now))
+            foreach (var run in pipeline.Runs(dag, since, now).Where(oddities.Exists))
                 yield return run;
         }
     }
@@ -142,7 +153,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         var since = Latest(bounds) ?? DateTimeOffset.UnixEpoch;
         if (onlyFailed)
         {
-            if (model.FirstFailure(dag) is not { } first)
+            if (pipeline.FirstFailure(dag) is not { } first)
                 return null;
             since = first > since ? first : since;
         }

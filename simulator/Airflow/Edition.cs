@@ -8,7 +8,10 @@ internal abstract class Edition
 {
     public static readonly Edition V1 = new Airflow2();
 
-    public static readonly Edition V2 = new Airflow3();
+    public static readonly Edition V2 = new Airflow3(namesOperatorRuns: true);
+
+    /// <summary>A run that another DAG's operator triggered was a manual one.</summary>
+    public static readonly Edition V2Before33 = new Airflow3(namesOperatorRuns: false);
 
     public string RunId(DagRun run)
     {
@@ -73,7 +76,7 @@ internal abstract class Edition
     }
 
     /// <summary>A cron schedule names a run by the moment at which it starts; other runs have no logical date.</summary>
-    sealed class Airflow3 : Edition
+    sealed class Airflow3(bool namesOperatorRuns) : Edition
     {
         public override bool NullIsNow => true;
 
@@ -85,7 +88,7 @@ internal abstract class Edition
         {
             RunKind.Scheduled => "scheduled",
             RunKind.Asset => "asset_triggered",
-            RunKind.Operator => "operator_triggered",
+            RunKind.Operator when namesOperatorRuns => "operator_triggered",
             _ => "manual",
         };
 
@@ -102,10 +105,10 @@ internal static class StateNames
     static readonly string[] Tasks =
     [
         "none", "scheduled", "queued", "running", "success", "failed", "up_for_retry", "up_for_reschedule", "upstream_failed", "skipped", "deferred",
-        "removed", "restarting", "awaiting_input",
+        "removed", "restarting", "awaiting_input", "quarantined",
     ];
 
-    static readonly string[] Runs = ["queued", "running", "success", "failed"];
+    static readonly string[] Runs = ["queued", "running", "success", "failed", "quarantined"];
 
     /// <summary>Null for a task that nobody has looked at yet.</summary>
     public static string? Of(TaskState state) => state == TaskState.None ? null : Tasks[(int)state];

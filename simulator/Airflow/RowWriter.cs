@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace PipelineExporter.Simulator.Airflow;
 
 /// <summary>Writes one row's members, all or those asked for by name, with the edition's dates.</summary>
-internal sealed class RowWriter(Utf8JsonWriter json, bool zulu, IReadOnlySet<string>? fields = null)
+/// <param name="absent">Members that the server's version does not have yet.</param>
+internal sealed class RowWriter(Utf8JsonWriter json, bool zulu, IReadOnlySet<string>? fields = null, IReadOnlySet<string>? absent = null)
 {
     public Utf8JsonWriter Json => json;
 
@@ -80,5 +81,5 @@ internal sealed class RowWriter(Utf8JsonWriter json, bool zulu, IReadOnlySet<str
         write();
     }
 
-    bool Wants(string name) => fields is null || fields.Contains(name);
+    bool Wants(string name) => (fields is null || fields.Contains(name)) && absent?.Contains(name) != true;
 }

@@ -3,9 +3,10 @@ using PipelineExporter.Simulator.Pipeline;
 namespace PipelineExporter.Simulator.Airflow;
 
 /// <summary>A run as an instant shows it.</summary>
-internal sealed record RunRow(DagRun Run, DateTimeOffset Now)
+/// <param name="IsQuarantined">Once it has succeeded.</param>
+internal sealed record RunRow(DagRun Run, DateTimeOffset Now, bool IsQuarantined = false)
 {
-    public RunState State => Run.StateAt(Now);
+    public RunState State => Run.StateAt(Now) is var state && state == RunState.Success && IsQuarantined ? RunState.Quarantined : state;
 
     public DateTimeOffset? Start => Run.StartAt(Now);
 
@@ -14,7 +15,7 @@ internal sealed record RunRow(DagRun Run, DateTimeOffset Now)
     public DateTimeOffset UpdatedAt => Run.UpdatedAt(Now);
 
     /// <summary>Seconds; of a finished run only.</summary>
-    public double? Duration => End is { } end ? Math.Round((end - Run.StartDate).TotalSeconds, 6) : null;
+    public double? Duration => (Start, End) is ({ } start, { } end) ? Math.Round((end - start).TotalSeconds, 6) : null;
 
     public DateTimeOffset? NullAs(Edition edition) => edition.NullIsNow ? Now : null;
 }

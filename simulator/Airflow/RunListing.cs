@@ -9,7 +9,7 @@ internal sealed record RunPage(IReadOnlyList<RunRow> Rows, int Total);
 /// Pages through the runs of the whole history without playing it. A run that was set off long enough ago has certainly
 /// succeeded, so that it can be counted by the schedule alone, and sorted by time it cannot come before the page asked for.
 /// </summary>
-internal sealed class RunListing(PipelineModel model, AirflowData data)
+internal sealed class RunListing(PipelineModel model, EditedRuns pipeline, AirflowData data)
 {
     public RunPage Page(RunFilter filter, Ordering<RunRow> order, int offset, int limit)
     {
@@ -24,7 +24,8 @@ internal sealed class RunListing(PipelineModel model, AirflowData data)
     Dictionary<DagDefinition, Span> Counted(List<DagSpan> spans, RunFilter filter, SortDirection direction, int needed)
     {
         var settled = spans
-            .Select(span => (span.Dag, From: Max(span.Since, PipelineModel.HistoryStart(data.Now)), To: model.SettledUntil(span.Dag, data.Now)))
+            .Where(span => !data.Oddities.IsIrregular(span.Dag))
+            .Select(span => (span.Dag, From: Max(span.Since, PipelineModel.HistoryStart(data.Now)), To: pipeline.SettledUntil(span.Dag, data.Now)))
             .Where(span => span.To is not null && span.From < span.To)
             .Select(span => (span.Dag, Span: new Span(span.From, span.To!.Value)))
             .ToDictionary(entry => entry.Dag, entry => entry.Span);
@@ -48,9 +49,9 @@ internal sealed class RunListing(PipelineModel model, AirflowData data)
     IEnumerable<RunRow> Played(DagSpan span, Span? counted)
     {
         var runs = counted is { } skipped
-            ? model.Runs(span.Dag, span.Since, data.Now, until: skipped.From.AddTicks(-1)).Concat(model.SetOff(span.Dag, skipped.To, data.Now, data.Now))
-            : model.Runs(span.Dag, span.Since, data.Now);
-        return runs.Select(run => new RunRow(run, data.Now));
+            ? pipeline.Runs(span.Dag, span.Since, data.Now, until: skipped.From.AddTicks(-1)).Concat(pipeline.SetOff(span.Dag, skipped.To, data.Now, data.Now))
+            : pipeline.Runs(span.Dag, span.Since, data.Now);
+        return runs.Where(data.Oddities.Exists).Select(data.Row);
     }
 
     /// <summary>Whether the filter takes this DAG's successful runs.</summary>

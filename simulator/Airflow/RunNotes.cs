@@ -14,6 +14,9 @@ internal static class RunNotes
     /// <summary>Appears only where a payload may hold a secret.</summary>
     public const string Secret = "payload-secret";
 
+    /// <summary>A member that rows of no Airflow have.</summary>
+    public const string UnknownMember = "quarantine", UnknownValue = """{"by": "policy", "rules": [1, 2]}""";
+
     public static readonly DateTimeOffset ServicesStarted = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
 
     public static string Conf(DagRun run) => run.Kind switch

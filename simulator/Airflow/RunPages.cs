@@ -14,12 +14,12 @@ namespace PipelineExporter.Simulator.Airflow;
 /// </summary>
 internal static class RunPages
 {
-    public static void MapRunPages(this IEndpointRouteBuilder routes, PipelineModel model, FaultInjector faults, TimeProvider time)
+    public static void MapRunPages(this IEndpointRouteBuilder routes, PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
     {
         routes.MapGet("/airflow2/dags/{dagId}/grid", context => WriteAsync(
-            context, new AirflowData(model, faults, Edition.V1, time.GetUtcNow()), context.Request.Query["dag_run_id"].ToString()));
+            context, new AirflowData(model, edits, faults, Edition.V1, servers.Now), context.Request.Query["dag_run_id"].ToString()));
         routes.MapGet("/airflow3/dags/{dagId}/runs/{runId}", context => WriteAsync(
-            context, new AirflowData(model, faults, Edition.V2, time.GetUtcNow()), (string)context.GetRouteValue("runId")!));
+            context, new AirflowData(model, edits, faults, Edition.V2, servers.Now), (string)context.GetRouteValue("runId")!));
     }
 
     static Task WriteAsync(HttpContext context, AirflowData data, string runId)

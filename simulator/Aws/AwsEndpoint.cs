@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Xml.Linq;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using PipelineExporter.Simulator.Control;
 
@@ -23,7 +22,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         // The request id is of the answer, so that a reader of two logs finds the same call.
         context.Response.Headers["x-amzn-RequestId"] = Guid.NewGuid().ToString();
         context.Response.Headers.Date = time.GetUtcNow().ToString("R");
-        if (await ReadAsync(context) is not { } request)
+        if (await SignedRequest.ReadAsync(context, MaxBodyBytes) is not { } request)
             return;
 
         var target = request.Header("x-amz-target");
@@ -167,27 +166,4 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
     }
 
     static XElement RequestId(HttpContext context) => new("RequestId", context.Response.Headers["x-amzn-RequestId"].ToString());
-
-    /// <summary>The request as signed; null when it was too large, and refused.</summary>
-    static async Task<SignedRequest?> ReadAsync(HttpContext context)
-    {
-        context.Request.EnableBuffering(bufferThreshold: MaxBodyBytes, bufferLimit: MaxBodyBytes);
-        var body = new MemoryStream();
-        try
-        {
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        }
-        catch (IOException) when (!context.RequestAborted.IsCancellationRequested)
-        {
-            context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
-            return null;
-        }
-
-        context.Request.Body.Position = 0;
-        var headers = context.Request.Headers
-            .SelectMany(header => header.Value.Select(value => KeyValuePair.Create(header.Key, value ?? "")))
-            .ToList();
-        var rawTarget = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        return new SignedRequest(context.Request.Method, rawTarget, headers, body.GetBuffer().AsMemory(0, (int)body.Length));
-    }
 }

@@ -12,7 +12,7 @@ namespace PipelineExporter.Simulator.Control;
 /// <summary>The simulator's own paths: /simulator/incidents, /simulator/faults, /simulator/truth.</summary>
 internal static class ControlEndpoints
 {
-    public static void MapControl(this IEndpointRouteBuilder routes, IncidentLog incidents, FaultInjector faults, PipelineModel model, TimeProvider time)
+    public static void MapControl(this IEndpointRouteBuilder routes, IncidentLog incidents, FaultInjector faults, PipelineModel model, EditLog edits, TimeProvider time)
     {
         routes.MapGet("/simulator/incidents", context => WriteAsync(context, States(incidents), ControlJson.Default.IncidentStates));
         routes.MapPost("/simulator/incidents", async context =>
@@ -58,7 +58,7 @@ internal static class ControlEndpoints
                 return RefuseAsync(context, StatusCodes.Status400BadRequest,
                     "write ?from=&to= as 2026-11-23T06:00:00Z, neither in the future; &airflow=2 counts with the run types of Airflow 2");
             var edition = context.Request.Query["airflow"] is ["2"] ? Edition.V1 : Edition.V2;
-            return WriteAsync(context, Truth.Of(model, edition, from, to), ControlJson.Default.Truth);
+            return WriteAsync(context, Truth.Of(model, edits, edition, from, to), ControlJson.Default.Truth);
         });
     }
 

@@ -25,26 +25,41 @@ internal enum FaultKind
     /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
     [JsonStringEnumMemberName("unlimited_pool")] UnlimitedPool,
 
-    /// <summary>Airflow only: a DAG file cannot be imported.</summary>
+    /// <summary>Airflow only: a DAG file cannot be imported, that of the DAG which <see cref="Fault.Match"/> names, or of none.</summary>
     [JsonStringEnumMemberName("import_error")] ImportError,
+
+    /// <summary>Airflow only: its clock is <see cref="Fault.Skew"/> off, forward unless negative.</summary>
+    [JsonStringEnumMemberName("clock_skew")] ClockSkew,
+
+    /// <summary>Airflow only: the file of the DAGs that <see cref="Fault.Match"/> names is gone. They get no more runs.</summary>
+    [JsonStringEnumMemberName("stale_dag")] StaleDag,
+
+    /// <summary>Airflow only: what succeeds of the tasks, or DAGs, that <see cref="Fault.Match"/> names shows a state that nobody has heard of.</summary>
+    [JsonStringEnumMemberName("unknown_state")] UnknownState,
+
+    /// <summary>Airflow only: so do the runs of the DAGs.</summary>
+    [JsonStringEnumMemberName("unknown_run_state")] UnknownRunState,
 }
 
 /// <summary>A fault of one source.</summary>
 /// <remarks>What has a default is settable: the JSON source generator would set an absent init-only property to zero.</remarks>
 internal sealed record Fault
 {
-    /// <summary>airflow, glue, cloudwatch, sts; or * for every one.</summary>
+    /// <summary>airflow, mwaa, glue, cloudwatch, sts; or * for every one.</summary>
     public required string Source { get; init; }
 
     public required FaultKind Kind { get; init; }
 
-    /// <summary>Strikes only requests whose path (AWS: operation) contains this.</summary>
+    /// <summary>Strikes only requests whose path (AWS: operation) contains this; or, only what has it in its id is so.</summary>
     public string? Match { get; init; }
 
     public int? Status { get; init; }
 
     /// <summary>Seconds.</summary>
     public double Latency { get; set; } = 1;
+
+    /// <summary>Seconds.</summary>
+    public double Skew { get; init; }
 
     /// <summary>Of a request to be struck, 0 to 1.</summary>
     public double Probability { get; set; } = 1;
@@ -54,7 +69,15 @@ internal sealed record Fault
 
     public DateTimeOffset? Until { get; init; }
 
-    static readonly string[] Sources = ["airflow", "glue", "cloudwatch", "sts", "*"];
+    /// <summary>When it was added.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Something that is so while the fault is on, rather than a request that fails.</summary>
+    [JsonIgnore]
+    public bool IsCondition => Kind is
+        FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew or FaultKind.StaleDag or FaultKind.UnknownState or FaultKind.UnknownRunState;
+
+    static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "sts", "*"];
 
     /// <summary>What is wrong with it; null when it can strike.</summary>
     public string? Problem => this switch
@@ -62,6 +85,7 @@ internal sealed record Fault
         _ when !Sources.Contains(Source) => $"unknown source '{Source}', known are: {string.Join(", ", Sources)}",
         { Probability: not (> 0 and <= 1) } => "probability is above 0 and at most 1",
         { Latency: not (>= 0 and <= 3600) } => "latency is in seconds, 0 to 3600",
+        { Skew: not (>= -86400 and <= 86400) } => "skew is in seconds, at most a day either way",
         { Status: not (null or (>= 400 and <= 599)) } => "status is 400 to 599",
         { Count: < 1 } => "count is at least 1",
         _ => null,
@@ -88,7 +112,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     public void Add(Fault fault)
     {
         lock (gate)
-            faults = faults.Add(fault);
+            faults = faults.Add(fault with { Since = time.GetUtcNow() });
     }
 
     /// <summary>Removes the faults of one source, or all.</summary>
@@ -99,7 +123,13 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     }
 
     /// <summary>Whether a standing condition is on; asking does not use it up.</summary>
-    public bool IsOn(string source, FaultKind kind) => All.Any(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
+    public bool IsOn(string source, FaultKind kind) => On(source, kind).Any();
+
+    /// <summary>The standing conditions of a kind.</summary>
+    public IEnumerable<Fault> On(string source, FaultKind kind) => All.Where(fault => fault.Kind == kind && (fault.Source == source || fault.Source == "*"));
+
+    /// <summary>How far a source's clock is off, all its faults together.</summary>
+    public TimeSpan ClockSkew(string source) => TimeSpan.FromSeconds(On(source, FaultKind.ClockSkew).Sum(fault => fault.Skew));
 
     /// <summary>
     /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.
@@ -143,7 +173,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
             List<Fault> due = [];
             foreach (var fault in faults)
             {
-                if ((fault.Source != source && fault.Source != "*") || fault.Kind is FaultKind.UnlimitedPool or FaultKind.ImportError)
+                if ((fault.Source != source && fault.Source != "*") || fault.IsCondition)
                     continue;
                 if (fault.Match is { } match && !target.Contains(match, StringComparison.Ordinal))
                     continue;

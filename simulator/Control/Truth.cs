@@ -17,27 +17,27 @@ internal sealed record Truth(
     IReadOnlyList<RunCount> DagRuns,
     IReadOnlyList<GlueCount> GlueJobRuns)
 {
-    public static Truth Of(PipelineModel model, Edition edition, DateTimeOffset from, DateTimeOffset to)
+    public static Truth Of(PipelineModel model, EditLog edits, Edition edition, DateTimeOffset from, DateTimeOffset to)
     {
         var tries = new Counts<(string Dag, string Task, string? State)>();
         var finished = new Counts<(string Dag, string Task, string? State)>();
         var retries = new Counts<(string Dag, string Task, string? State)>();
         var runs = new Counts<(string Dag, string Type, string State)>();
-        foreach (var run in model.Runs(from, to))
+        foreach (var run in new EditedRuns(model, edits).Ever(from, to))
         {
-            if (run.EndDate >= from && run.EndDate < to)
-                runs.Add((run.Dag.Id, edition.RunType(run.Kind), StateNames.Of(run.Failed ? RunState.Failed : RunState.Success)));
+            foreach (var (_, state) in run.Ends().Where(end => end.At >= from && end.At < to))
+                runs.Add((run.Dag.Id, edition.RunType(run.Kind), StateNames.Of(state)));
             foreach (var instance in run.TaskInstances)
             {
-                foreach (var end in instance.Ends().Where(end => end.At >= from && end.At < to))
+                foreach (var end in instance.Ends().Where(end => end.At >= from && end.At < to && !(end.At >= run.DeletedAt)))
                 {
                     var key = (run.Dag.Id, instance.Task.Id, StateNames.Of(end.State));
                     if (end.Try > 0)
                         tries.Add(key);
-                    if (end.At == instance.Phases[^1].At)
+                    if (TaskInstance.IsFinal(instance.At(end.At)!.Value.State))
                         finished.Add(key);
                 }
-                retries.Add((run.Dag.Id, instance.Task.Id, null), RetriesBegun(instance).Count(at => at >= from && at < to));
+                retries.Add((run.Dag.Id, instance.Task.Id, null), instance.RetriesBegun().Count(at => at >= from && at < to && !(at >= run.DeletedAt)));
             }
         }
         var glue = model.GlueJobs
@@ -49,12 +49,6 @@ internal sealed record Truth(
         return new Truth(from, to, Tasks(tries), Tasks(finished), Tasks(retries),
             [.. runs.Sorted().Select(count => new RunCount(count.Key.Dag, count.Key.Type, count.Key.State, count.Value))], [.. glue]);
     }
-
-    /// <summary>When each try after the first began: a sensor's pokes and a deferral's return belong to the same try.</summary>
-    static IEnumerable<DateTimeOffset> RetriesBegun(TaskInstance instance) => instance.Phases
-        .Where(phase => phase is { State: TaskState.Running, Try: > 1 })
-        .GroupBy(phase => phase.Try)
-        .Select(phases => phases.First().At);
 
     static IReadOnlyList<TaskCount> Tasks(Counts<(string Dag, string Task, string? State)> counts) =>
         [.. counts.Sorted().Select(count => new TaskCount(count.Key.Dag, count.Key.Task, count.Key.State, count.Value))];

@@ -15,9 +15,22 @@ foreach (var argument in args)
         case "--seed" when int.TryParse(value, out var seed):
             options = options with { Seed = seed };
             break;
+        case "--airflow-edition" when int.TryParse(value, out var edition):
+            options = options with { AirflowEdition = edition };
+            break;
+        case "--airflow2-version" when value.Length > 0:
+            options = options with { Airflow2Version = value };
+            break;
+        case "--airflow3-version" when value.Length > 0:
+            options = options with { Airflow3Version = value };
+            break;
+        case "--token-lifetime" when int.TryParse(value, out var seconds):
+            options = options with { TokenLifetime = TimeSpan.FromSeconds(seconds) };
+            break;
         default:
             await Console.Error.WriteLineAsync(
-                $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER");
+                $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER, " +
+                "--airflow-edition=2|3, --airflow2-version=VERSION, --airflow3-version=VERSION, --token-lifetime=SECONDS");
             return 2;
     }
 }

@@ -5,7 +5,13 @@ namespace PipelineExporter.Simulator.Pipeline;
 
 internal enum RunKind { Scheduled, Manual, Asset, Operator }
 
-internal enum RunState { Queued, Running, Success, Failed }
+internal enum RunState
+{
+    Queued, Running, Success, Failed,
+
+    /// <summary>No Airflow has it: for those who have to bear with one that does.</summary>
+    Quarantined,
+}
 
 /// <summary>What set a run off, at the head of its chain of DAGs.</summary>
 internal enum RunCause
@@ -49,23 +55,50 @@ internal sealed class DagRun
 
     public ImmutableArray<TaskInstance> TaskInstances { get; set; } = [];
 
-    public RunState StateAt(DateTimeOffset at) => at < StartDate ? RunState.Queued : at < EndDate ? RunState.Running : Failed ? RunState.Failed : RunState.Success;
+    /// <summary>What edits made of it, by time: each is so from its moment on.</summary>
+    public ImmutableArray<RunSpan> Edits { get; set; } = [];
 
-    public DateTimeOffset? StartAt(DateTimeOffset at) => at < StartDate ? null : StartDate;
+    public bool IsEdited { get; set; }
 
-    public DateTimeOffset? EndAt(DateTimeOffset at) => at < EndDate ? null : EndDate;
+    public DateTimeOffset? DeletedAt { get; set; }
 
-    /// <summary>A running run is touched by every loop of the scheduler, about each second.</summary>
-    public DateTimeOffset UpdatedAt(DateTimeOffset at)
-    {
-        if (at >= EndDate)
-            return EndDate;
-        if (at < StartDate)
-            return QueuedAt;
-        var loop = new DateTimeOffset(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerSecond), TimeSpan.Zero);
-        return loop > StartDate ? loop : StartDate;
-    }
+    /// <summary>Nothing of it changes later.</summary>
+    public DateTimeOffset ChangesUntil => IsEdited
+        ? Edits.Select(span => span.From > span.EndDate ? span.From : span.EndDate).Concat(TaskInstances.Select(instance => instance.ChangesUntil)).Max()
+        : EndDate;
+
+    /// <summary>What holds of it at an instant.</summary>
+    public RunSpan At(DateTimeOffset at) => Edits.LastOrDefault(span => span.From <= at) ?? new RunSpan(QueuedAt, QueuedAt, StartDate, EndDate, Failed);
+
+    public RunState StateAt(DateTimeOffset at) => At(at).StateAt(at);
+
+    public DateTimeOffset? StartAt(DateTimeOffset at) => At(at).StartDate is var start && at < start ? null : start;
+
+    public DateTimeOffset? EndAt(DateTimeOffset at) => At(at).EndDate is var end && at < end ? null : end;
+
+    public DateTimeOffset UpdatedAt(DateTimeOffset at) => At(at).UpdatedAt(at);
 
     public DateTimeOffset? LastSchedulingDecisionAt(DateTimeOffset at) =>
-        at < StartDate ? null : at < EndDate ? UpdatedAt(at) : EndDate.AddMicroseconds(-6184);
+        StateAt(at) switch
+        {
+            RunState.Queued => null,
+            RunState.Running => UpdatedAt(at),
+            _ => EndAt(at)!.Value.AddMicroseconds(-6184),
+        };
+
+    /// <summary>Each time it ended, and how; that an edit later turned its state over is none.</summary>
+    public IEnumerable<(DateTimeOffset At, RunState State)> Ends()
+    {
+        ImmutableArray<RunSpan> spans = [At(DateTimeOffset.MinValue), .. Edits];
+        for (var i = 0; i < spans.Length; i++)
+        {
+            var span = spans[i];
+            var isOver = i + 1 < spans.Length && span.EndDate >= spans[i + 1].From;
+            if (!isOver && span.EndDate >= span.From && !(span.EndDate >= DeletedAt))
+                yield return (span.EndDate, span.StateAt(span.EndDate));
+        }
+    }
+
+    /// <summary>To be edited.</summary>
+    public DagRun Copy() => (DagRun)MemberwiseClone();
 }

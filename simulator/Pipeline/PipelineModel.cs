@@ -174,6 +174,8 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     List<Incident> Failures() => [.. incidents.Named(IncidentKind.DagFailure)];
 
     /// <summary>The run of a name; null when what should have set it off never did.</summary>
+    public DagRun? Run(RunKey key) => Find(key);
+
     DagRun? Find(RunKey key)
     {
         var dag = dags[key.Dag];

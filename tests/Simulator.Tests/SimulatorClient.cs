@@ -33,9 +33,9 @@ public sealed class SimulatorClient : IAsyncLifetime
             await host.DisposeAsync();
     }
 
-    public async Task<string> LoginAsync()
+    public async Task<string> LoginAsync(string user = "exporter")
     {
-        using var answer = await Http.PostAsync("airflow3/auth/token", Json("""{"username": "exporter", "password": "simulator-password"}"""));
+        using var answer = await Http.PostAsync("airflow3/auth/token", Json($$"""{"username": "{{user}}", "password": "simulator-password"}"""));
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
         return body.RootElement.GetProperty("access_token").GetString()!;

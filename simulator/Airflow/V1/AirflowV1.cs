@@ -9,8 +9,8 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Airflow.V1;
 
-/// <summary>Airflow 2.11 with REST v1 and basic auth, under /airflow2.</summary>
-internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeProvider time)
+/// <summary>Airflow 2 with REST v1 and basic auth, under /airflow2.</summary>
+internal sealed partial class AirflowV1(PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
 {
     const string Root = "/airflow2";
     const string Api = Root + "/api/v1";
@@ -36,25 +36,26 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         Open(routes, Root + "/health", Health);
         Open(routes, Api + "/health", Health);
         Open(routes, Api + "/version", Version);
-        Get(routes, Api + "/dags", Dags, "limit", "offset", "order_by", "tags", "only_active", "paused", "fields", "dag_id_pattern");
-        Get(routes, Api + "/dags/{dagId}", Dag, "fields");
-        Get(routes, Api + "/dags/{dagId}/dagRuns", Runs, [.. Bounds(Ranges), "limit", "offset", "order_by", "state", "fields"]);
-        Get(routes, Api + "/dags/{dagId}/dagRuns/{runId}", Run, "fields");
+        Get(routes, Access.Dags, Api + "/dags", Dags, "limit", "offset", "order_by", "tags", "only_active", "paused", "fields", "dag_id_pattern");
+        Get(routes, Access.Dags, Api + "/dags/{dagId}", Dag, "fields");
+        Get(routes, Access.ReadRuns, Api + "/dags/{dagId}/dagRuns", Runs, [.. Bounds(Ranges), "limit", "offset", "order_by", "state", "fields"]);
+        Get(routes, Access.ReadRuns, Api + "/dags/{dagId}/dagRuns/{runId}", Run, "fields");
         const string Tasks = Api + "/dags/{dagId}/dagRuns/{runId}/taskInstances";
-        Get(routes, Tasks, TaskInstances, [.. Bounds([.. Ranges, "duration"]), "limit", "offset", "state", "pool", "queue", "executor"]);
-        Get(routes, Tasks + "/{taskId}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/tries", Tries, "limit", "offset", "order_by");
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int:min(0)}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int:min(0)}/tries", Tries, "limit", "offset", "order_by");
-        Get(routes, Api + "/pools", Pools, "limit", "offset", "order_by");
-        Get(routes, Api + "/pools/{name}", Pool);
-        Get(routes, Api + "/importErrors", ImportErrors, "limit", "offset", "order_by");
+        Get(routes, Access.ReadTasks, Tasks, TaskInstances, [.. Bounds([.. Ranges, "duration"]), "limit", "offset", "state", "pool", "queue", "executor"]);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/tries", Tries, "limit", "offset", "order_by");
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int:min(0)}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int:min(0)}/tries", Tries, "limit", "offset", "order_by");
+        Get(routes, Access.Pools, Api + "/pools", Pools, "limit", "offset", "order_by");
+        Get(routes, Access.Pools, Api + "/pools/{name}", Pool);
+        Get(routes, Access.ReadImportErrors, Api + "/importErrors", ImportErrors, "limit", "offset", "order_by");
+        MapWrites(routes);
         routes.MapFallback(Api + "/{**path}", context => SendAsync(context, V1Errors.NoSuchPath()));
         routes.MapFallback(Root + "/{**path}", context => SendAsync(context, V1Errors.Html(404, "Airflow 404")));
     }
 
     /// <summary>One request that may be answered.</summary>
-    sealed record Call(HttpContext Context, AirflowData Data, V1Query Query)
+    sealed record Call(HttpContext Context, AirflowData Data, V1Query Query, V1Server Server)
     {
         public string Route(string name) => (string)Context.GetRouteValue(name)!;
 
@@ -62,28 +63,31 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     }
 
     void Open(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer) =>
-        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => AnswerAsync(context, answer, [], needsLogin: false));
+        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => AnswerAsync(context, answer, [], Access.None));
 
-    void Get(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer, params string[] parameters)
+    void Get(IEndpointRouteBuilder routes, Access needed, string path, Action<Call, Utf8JsonWriter> answer, params string[] parameters)
     {
         var known = parameters.ToHashSet();
-        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => AnswerAsync(context, answer, known, needsLogin: true));
+        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => AnswerAsync(context, answer, known, needed));
     }
 
     static IEnumerable<string> Bounds(IEnumerable<string> names) => names.SelectMany(name => new[] { name + "_gte", name + "_lte" });
 
-    async Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, HashSet<string> known, bool needsLogin)
+    Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, HashSet<string> known, Access needed) => GuardAsync(context, known, needed, call =>
+        AirflowAnswer.SendV1Async(context, 200, "application/json", json => answer(call, json), text: null));
+
+    async Task GuardAsync(HttpContext context, HashSet<string> known, Access needed, Func<Call, Task> answer)
     {
-        var now = time.GetUtcNow();
+        var now = servers.Now;
         context.Response.Headers.Date = now.ToString("R");
         if (await faults.StrikeAsync(context, AirflowData.Source, context.Request.Path, (c, status) => SendAsync(c, Failure(status))))
             return;
         try
         {
-            if (needsLogin && !MayEnter(context.Request))
+            if (needed != Access.None && User(context)?.Lacks(needed) != false)
                 throw V1Errors.Forbidden();
-            var call = new Call(context, new AirflowData(model, faults, Edition.V1, now), new V1Query(context.Request.Query, known));
-            await AirflowAnswer.SendV1Async(context, 200, "application/json", json => answer(call, json), text: null);
+            var data = new AirflowData(model, edits, faults, Edition.V1, now);
+            await answer(new Call(context, data, new V1Query(context.Request.Query, known), new V1Server(servers.Settings.Airflow2Version)));
         }
         catch (AirflowRefusal refusal)
         {
@@ -97,13 +101,17 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     static AirflowRefusal Failure(int status) =>
         status >= 500 ? V1Errors.Html(status, "Internal Server Error") : V1Errors.Problem(status, "Too Many Requests", null, "about:blank");
 
-    /// <summary>Only basic auth counts.</summary>
-    static bool MayEnter(HttpRequest request)
+    /// <summary>Null: nobody known. Only basic auth counts.</summary>
+    static AirflowUser? User(HttpContext context)
     {
-        if (request.Headers.Authorization is not [{ } header] || !header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
-            return false;
+        if (context.Features.Get<AirflowUser>() is { } known)
+            return known;
+        if (context.Request.Headers.Authorization is not [{ } header] || !header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+            return null;
         var encoded = header.AsSpan(6).Trim();
-        return Base64.IsValid(encoded) && Encoding.UTF8.GetString(Convert.FromBase64String(encoded.ToString())) == $"{Credentials.User}:{Credentials.Password}";
+        return Base64.IsValid(encoded) && Encoding.UTF8.GetString(Convert.FromBase64String(encoded.ToString())).Split(':', 2) is [var name, var password]
+            ? AirflowUser.Find(name, password)
+            : null;
     }
 
     /// <summary>The DAG processor runs in the scheduler and reports nothing of its own.</summary>
@@ -111,7 +119,8 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     {
         var row = new RowWriter(json, zulu: false);
         json.WriteStartObject();
-        Component("dag_processor", null, healthy: false);
+        if (!call.Server.Absent.Contains("dag_processor"))
+            Component("dag_processor", null, healthy: false);
         json.WriteStartObject("metadatabase");
         row.Text("status", "healthy");
         json.WriteEndObject();
@@ -132,7 +141,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     {
         json.WriteStartObject();
         json.WriteString("git_version", "");
-        json.WriteString("version", V1Rows.Version);
+        json.WriteString("version", call.Server.Version.ToString(3));
         json.WriteEndObject();
     }
 
@@ -144,16 +153,18 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         var pattern = call.Query.Text("dag_id_pattern");
         var fields = Fields(call.Query, V1Rows.DagFields,
             name => V1Errors.BadRequest($"Invalid fields for <DAGSchema(many=False)>: OrderedSet(['{name}']).", "DAGCollectionSchema error"));
+        var onlyActive = call.Query.Flag("only_active") != false;
         var dags = call.Data.Dags.Where(dag =>
+            !(onlyActive && call.Data.Oddities.IsStale(dag)) &&
             (tags is null || dag.Tags.Any(tags.Contains)) && (paused is null || dag.IsPaused == paused) && Patterns.Holds(pattern, dag.Id));
-        Collection(json, "dags", Sorted(dags, order), call.Query.Offset(), call.Query.Limit(), (row, dag) => V1Rows.Dag(row, dag, call.Data), fields);
+        Collection(call, json, "dags", Sorted(dags, order), call.Query.Offset(), call.Query.Limit(), (row, dag) => V1Rows.Dag(row, dag, call.Data), fields);
     }
 
     static void Dag(Call call, Utf8JsonWriter json)
     {
         var id = call.Route("dagId");
         var dag = call.Data.FindDag(id) ?? throw V1Errors.NotFound("DAG not found", $"The DAG with dag_id: {id} was not found");
-        Single(json, row => V1Rows.Dag(row, dag, call.Data));
+        Single(call, json, row => V1Rows.Dag(row, dag, call.Data));
     }
 
     static void Runs(Call call, Utf8JsonWriter json)
@@ -172,16 +183,17 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         };
         var total = new Ordering<RunRow>([order, new SortKey<RunRow>("id", Descending: false, Sortable.Run("id", Edition.V1)!)]);
         var page = call.Data.Runs(filter, total, query.Offset(), query.Limit());
-        Collection(json, "dag_runs", page.Rows, page.Total, V1Rows.Run, fields);
+        Collection(call, json, "dag_runs", page.Rows, page.Total, V1Rows.Run, fields);
     }
 
     static void Run(Call call, Utf8JsonWriter json)
     {
-        var (dagId, runId) = (call.Route("dagId"), call.Route("runId"));
-        var run = call.Data.FindRun(dagId, runId) ??
-            throw V1Errors.NotFound("DAGRun not found", $"DAGRun with DAG ID: '{dagId}' and DagRun ID: '{runId}' not found");
-        Single(json, row => V1Rows.Run(row, new RunRow(run, call.Data.Now)));
+        var run = FindRun(call);
+        Single(call, json, row => V1Rows.Run(row, call.Data.Row(run)));
     }
+
+    static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
+        throw V1Errors.NotFound("DAGRun not found", $"DAGRun with DAG ID: '{call.Route("dagId")}' and DagRun ID: '{call.Route("runId")}' not found");
 
     static void TaskInstances(Call call, Utf8JsonWriter json)
     {
@@ -189,7 +201,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         var filter = new TaskFilter
         {
             DagId = call.Chosen("dagId"),
-            States = query.TaskStates(),
+            States = query.TaskStates(call.Data.Oddities.HasUnknownState),
             Pools = query.Set("pool"),
             Queues = query.Set("queue"),
             NamesExecutor = query.Set("executor") is not null,
@@ -202,7 +214,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         var (offset, limit) = (query.Offset(), query.TaskInstanceLimit());
 
         var (rows, total) = AsTheyLie.First(Rows(call, filter), offset + limit);
-        Collection(json, "task_instances", rows.Skip(offset), total, V1Rows.Task);
+        Collection(call, json, "task_instances", rows.Skip(offset), total, (row, task) => V1Rows.Task(row, task, call.Server));
     }
 
     static IEnumerable<TaskRow> Rows(Call call, TaskFilter filter)
@@ -215,22 +227,29 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
 
     static void TaskInstance(Call call, Utf8JsonWriter json)
     {
+        var instance = FindTask(call);
+        Single(call, json, row => V1Rows.Task(row, instance, call.Server));
+    }
+
+    static TaskRow FindTask(Call call)
+    {
         var (taskId, mapIndex) = (call.Route("taskId"), MapIndex(call));
         var run = call.Data.FindRun(call.Route("dagId"), call.Route("runId"));
         if (run is null || !run.Dag.Tasks.Any(task => task.Id == taskId))
             throw V1Errors.NotFound("Task instance not found", detail: null);
-        var instance = call.Data.FindTask(run, taskId, mapIndex) ?? throw V1Errors.NotFound("Task instance not found",
+        return call.Data.FindTask(run, taskId, mapIndex) ?? throw V1Errors.NotFound("Task instance not found",
             mapIndex < 0 ? "Task instance is mapped, add the map_index value to the URL" : null);
-        Single(json, row => V1Rows.Task(row, instance));
     }
 
     /// <summary>What is not there, and ~, is an empty list; limit and order are ignored.</summary>
     static void Tries(Call call, Utf8JsonWriter json)
     {
+        if (!call.Server.HasTries)
+            throw V1Errors.NoSuchPath();
         var run = call.Data.FindRun(call.Route("dagId"), call.Route("runId"));
         var instance = run is null ? null : call.Data.FindTask(run, call.Route("taskId"), MapIndex(call))?.Instance;
-        var tries = instance?.TriesAt(call.Data.Now).ToList() ?? [];
-        Collection(json, "task_instances", tries, 0, int.MaxValue, (row, phase) => V1Rows.Try(row, instance!, phase));
+        var tries = instance is null ? [] : call.Data.Tries(instance).ToList();
+        Collection(call, json, "task_instances", tries, 0, int.MaxValue, (row, phase) => V1Rows.Try(row, instance!, phase));
     }
 
     static int MapIndex(Call call) => call.Context.GetRouteValue("mapIndex") is string text ? int.Parse(text) : -1;
@@ -249,7 +268,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         var unlimited = pools.Skip(offset).Take(limit).ToList().FindIndex(pool => pool.Pool.Slots < 0);
         if (unlimited >= 0)
             throw Infinite("schema['allOf'][0]['properties']['pools']['items']['properties']['open_slots']", $"['pools'][{unlimited}]['open_slots']");
-        Collection(json, "pools", pools, offset, limit, V1Rows.Pool);
+        Collection(call, json, "pools", pools, offset, limit, V1Rows.Pool);
     }
 
     static void Pool(Call call, Utf8JsonWriter json)
@@ -258,7 +277,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         var pool = call.Data.Pools().FirstOrDefault(pool => pool.Pool.Name == name) ?? throw V1Errors.NotFound("Not Found", $"Pool with name:'{name}' not found");
         if (pool.Pool.Slots < 0)
             throw Infinite("schema['properties']['open_slots']", "['open_slots']");
-        Single(json, row => V1Rows.Pool(row, pool));
+        Single(call, json, row => V1Rows.Pool(row, pool));
     }
 
     static AirflowRefusal Infinite(string schema, string instance) => V1Errors.BadAnswer(
@@ -273,7 +292,7 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
             "filename" => error => SortValue.Of(error.File),
             _ => error => SortValue.Of((Int128)error.Id),
         });
-        Collection(json, "import_errors", Sorted(call.Data.ImportErrors(), order), call.Query.Offset(), call.Query.Limit(), V1Rows.ImportError);
+        Collection(call, json, "import_errors", Sorted(call.Data.ImportErrors(), order), call.Query.Offset(), call.Query.Limit(), V1Rows.ImportError);
     }
 
     static List<TRow> Sorted<TRow>(IEnumerable<TRow> rows, SortKey<TRow> key) => new Ordering<TRow>([key]).Sort(rows);
@@ -285,21 +304,21 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
         return fields.FirstOrDefault(name => !known.Contains(name)) is { } unknown ? throw refuse(unknown) : fields;
     }
 
-    static void Single(Utf8JsonWriter json, Action<RowWriter> write)
+    static void Single(Call call, Utf8JsonWriter json, Action<RowWriter> write)
     {
         json.WriteStartObject();
-        write(new RowWriter(json, zulu: false));
+        write(new RowWriter(json, zulu: false, absent: call.Server.Absent));
         json.WriteEndObject();
     }
 
     static void Collection<TRow>(
-        Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, int offset, int limit, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null) =>
-        Collection(json, name, rows.Skip(offset).Take(limit), rows.Count, write, fields);
+        Call call, Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, int offset, int limit, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null) =>
+        Collection(call, json, name, rows.Skip(offset).Take(limit), rows.Count, write, fields);
 
     static void Collection<TRow>(
-        Utf8JsonWriter json, string name, IEnumerable<TRow> page, int total, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null)
+        Call call, Utf8JsonWriter json, string name, IEnumerable<TRow> page, int total, Action<RowWriter, TRow> write, IReadOnlySet<string>? fields = null)
     {
-        var row = new RowWriter(json, zulu: false, fields);
+        var row = new RowWriter(json, zulu: false, fields, call.Server.Absent);
         json.WriteStartObject();
         json.WriteStartArray(name);
         foreach (var item in page)

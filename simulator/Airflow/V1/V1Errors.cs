@@ -5,7 +5,7 @@ namespace PipelineExporter.Simulator.Airflow.V1;
 /// <summary>REST v1 refuses in problem+json, and in HTML where it breaks down.</summary>
 internal static class V1Errors
 {
-    const string Docs = "https://airflow.apache.org/docs/apache-airflow/" + V1Rows.Version + "/stable-rest-api-ref.html#section/Errors/";
+    public const string Docs = "https://airflow.apache.org/docs/apache-airflow/2.11.2/stable-rest-api-ref.html#section/Errors/";
 
     public static AirflowRefusal BadRequest(string? detail, string? title = "Bad Request") => Problem(400, title, detail, Docs + "BadRequest");
 

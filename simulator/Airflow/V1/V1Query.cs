@@ -64,8 +64,8 @@ internal sealed class V1Query
         List("state")?.Select(StateNames.Run).Where(state => state is not null).Select(state => state!.Value).ToHashSet();
 
     /// <summary>Names that are no state break the server.</summary>
-    public IReadOnlySet<TaskState>? TaskStates() =>
-        List("state")?.Select(name => StateNames.Task(name) is { } state and not TaskState.AwaitingInput ? state : throw V1Errors.Html(500, "Internal Server Error")).ToHashSet();
+    public IReadOnlySet<TaskState>? TaskStates(bool knowsQuarantined) =>
+        List("state")?.Select(name => StateNames.Task(name) is { } state and not TaskState.AwaitingInput && (state != TaskState.Quarantined || knowsQuarantined) ? state : throw V1Errors.Html(500, "Internal Server Error")).ToHashSet();
 
     /// <summary>One attribute, "-" before it for descending.</summary>
     public SortKey<TRow> OrderBy<TRow>(string otherwise, IReadOnlyList<string> allowed, Func<string, Func<TRow, SortValue>?> attribute)

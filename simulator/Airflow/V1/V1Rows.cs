@@ -5,8 +5,6 @@ namespace PipelineExporter.Simulator.Airflow.V1;
 /// <summary>The rows of REST v1, their members in alphabetical order.</summary>
 internal static class V1Rows
 {
-    public const string Version = "2.11.2";
-
     public static readonly IReadOnlySet<string> DagFields = new HashSet<string>
     {
         "dag_display_name", "dag_id", "default_view", "description", "file_token", "fileloc", "has_import_errors", "has_task_concurrency_limits",
@@ -32,9 +30,9 @@ internal static class V1Rows
         row.Text("description", dag.Description);
         row.Text("file_token", "Ii9vcHQvYWlyZmxvdy9kYWdzIg.simulated");
         row.Text("fileloc", "/opt/airflow/dags/" + dag.File);
-        row.Flag("has_import_errors", false);
+        row.Flag("has_import_errors", data.Oddities.IsBroken(dag));
         row.Flag("has_task_concurrency_limits", false);
-        row.Flag("is_active", true);
+        row.Flag("is_active", !data.Oddities.IsStale(dag));
         row.Flag("is_paused", dag.IsPaused);
         row.Flag("is_subdag", false);
         row.Null("last_expired");
@@ -97,9 +95,11 @@ internal static class V1Rows
         row.Text("run_type", Edition.V1.RunType(run.Run.Kind));
         row.Time("start_date", run.Start);
         row.Text("state", StateNames.Of(run.State));
+        if (run.State == RunState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
-    public static void Task(RowWriter row, TaskRow task)
+    public static void Task(RowWriter row, TaskRow task, V1Server server)
     {
         row.Text("dag_id", task.Run.Dag.Id);
         row.Text("dag_run_id", Edition.V1.RunId(task.Run));
@@ -118,8 +118,10 @@ internal static class V1Rows
         row.Text("task_id", task.Task.Id);
         row.Member("trigger", () => Trigger(row, task));
         row.Member("triggerer_job", () => TriggererJob(row, task));
-        row.Number("try_number", task.Phase.Try);
+        row.Number("try_number", server.TryNumber(task.Task, task.Phase));
         row.Text("unixname", "airflow");
+        if (task.Phase.State == TaskState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     /// <summary>A row of /tries: without what belongs to the instance rather than to the try.</summary>
@@ -145,7 +147,7 @@ internal static class V1Rows
         row.Text("executor_config", "{}");
         row.Text("hostname", phase.Pid is null ? "" : RunNotes.Worker);
         row.Number("map_index", instance.MapIndex);
-        row.Number("max_tries", instance.MaxTries);
+        row.Number("max_tries", phase.MaxTries ?? instance.MaxTries);
     }
 
     static void Queued(RowWriter row, TaskInstance instance, TaskPhase phase)

@@ -7,39 +7,41 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Airflow.V2;
 
-/// <summary>Airflow 3.3 with REST v2 and tokens, under /airflow3.</summary>
-internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeProvider time)
+/// <summary>Airflow 3 with REST v2 and tokens, under /airflow3.</summary>
+internal sealed partial class AirflowV2(PipelineModel model, EditLog edits, FaultInjector faults, AirflowServers servers)
 {
     const string Root = "/airflow3";
     const string Api = Root + "/api/v2";
     const string Any = "~";
 
-    readonly V2Tokens tokens = new(time);
+    readonly V2Tokens tokens = new(servers);
 
     public void Map(IEndpointRouteBuilder routes)
     {
         var login = new V2Login(tokens);
-        routes.MapPost(Root + "/auth/token", context => GuardAsync(context, _ => login.AnswerAsync(context, V2Tokens.Lifetime)));
-        routes.MapPost(Root + "/auth/token/cli", context => GuardAsync(context, _ => login.AnswerAsync(context, V2Tokens.CliLifetime)));
+        routes.MapPost(Root + "/auth/token", context => GuardAsync(context, _ => login.AnswerAsync(context, forCli: false)));
+        routes.MapPost(Root + "/auth/token/cli", context => GuardAsync(context, _ => login.AnswerAsync(context, forCli: true)));
         routes.MapGet(Root + "/auth/token", context => GuardAsync(context, _ => throw V2Login.NotForAll()));
 
         Open(routes, "/monitor/health", Health);
         Open(routes, "/version", Version);
-        Get(routes, "/dags", Dags);
-        Get(routes, "/dags/{dagId}", Dag);
-        Get(routes, "/dags/{dagId}/dagRuns", Runs);
-        Get(routes, "/dags/{dagId}/dagRuns/{runId}", Run);
+        Get(routes, Access.Dags, "/dags", Dags);
+        Get(routes, Access.Dags, "/dags/{dagId}", Dag);
+        Get(routes, Access.ReadRuns, "/dags/{dagId}/dagRuns", Runs);
+        Get(routes, Access.ReadRuns, "/dags/{dagId}/dagRuns/{runId}", Run);
         const string Tasks = "/dags/{dagId}/dagRuns/{runId}/taskInstances";
-        Get(routes, Tasks, TaskInstances);
-        Get(routes, Tasks + "/{taskId}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/tries", Tries);
-        Get(routes, Tasks + "/{taskId}/tries/{tryNumber:int}", Try);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}", TaskInstance);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}/tries", Tries);
-        Get(routes, Tasks + "/{taskId}/{mapIndex:int}/tries/{tryNumber:int}", Try);
-        Get(routes, "/pools", Pools);
-        Get(routes, "/pools/{name}", Pool);
-        Get(routes, "/importErrors", ImportErrors);
+        Get(routes, Access.ReadTasks, Tasks, TaskInstances);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/tries", Tries);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/tries/{tryNumber:int}", Try);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}", TaskInstance);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}/tries", Tries);
+        Get(routes, Access.ReadTasks, Tasks + "/{taskId}/{mapIndex:int}/tries/{tryNumber:int}", Try);
+        Get(routes, Access.Pools, "/pools", Pools);
+        Get(routes, Access.Pools, "/pools/{name}", Pool);
+        Get(routes, Access.ReadImportErrors, "/importErrors", ImportErrors);
+
+        MapWrites(routes);
 
         Gone(routes, Api + "/{**path}", "API route not found");
         Gone(routes, Root + "/{**path}", "API route not found");
@@ -48,7 +50,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     }
 
     /// <summary>One request that may be answered.</summary>
-    sealed record Call(HttpContext Context, AirflowData Data, V2Query Query)
+    sealed record Call(HttpContext Context, AirflowData Data, V2Query Query, V2Server Server)
     {
         public string Route(string name) => (string)Context.GetRouteValue(name)!;
 
@@ -71,18 +73,26 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     void Open(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer) =>
         routes.MapGet(Api + path, context => GuardAsync(context, now => AnswerAsync(context, answer, now)));
 
-    void Get(IEndpointRouteBuilder routes, string path, Action<Call, Utf8JsonWriter> answer) => routes.MapGet(Api + path, context => GuardAsync(context, now =>
+    void Get(IEndpointRouteBuilder routes, Access needed, string path, Action<Call, Utf8JsonWriter> answer) => routes.MapGet(Api + path, context => GuardAsync(context, now =>
     {
-        tokens.Check(context.Request.Headers.Authorization);
+        Admit(context, needed);
         return AnswerAsync(context, answer, now);
     }));
+
+    /// <exception cref="AirflowRefusal">Nobody known, or somebody who may not.</exception>
+    void Admit(HttpContext context, Access needed)
+    {
+        var user = context.Features.Get<AirflowUser>() ?? tokens.Check(context.Request.Headers.Authorization);
+        if (user.Lacks(needed))
+            throw V2Errors.Detail(403, "Forbidden");
+    }
 
     void Gone(IEndpointRouteBuilder routes, string path, string error) =>
         routes.MapFallback(path, context => GuardAsync(context, _ => throw V2Errors.NoSuchRoute(error)));
 
     async Task GuardAsync(HttpContext context, Func<DateTimeOffset, Task> answer)
     {
-        var now = time.GetUtcNow();
+        var now = servers.Now;
         context.Response.Headers.Date = now.ToString("R");
         if (await faults.StrikeAsync(context, AirflowData.Source, context.Request.Path, (c, status) => SendAsync(c, Failure(status))))
             return;
@@ -100,8 +110,15 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
 
     Task AnswerAsync(HttpContext context, Action<Call, Utf8JsonWriter> answer, DateTimeOffset now)
     {
-        var call = new Call(context, new AirflowData(model, faults, Edition.V2, now), new V2Query(context.Request.Query));
+        var call = CallOf(context, now);
         return AirflowAnswer.SendV2Async(context, 200, "application/json", json => answer(call, json), text: null);
+    }
+
+    Call CallOf(HttpContext context, DateTimeOffset now)
+    {
+        var server = new V2Server(servers.Settings.Airflow3Version);
+        var data = new AirflowData(model, edits, faults, server.Edition, now);
+        return new Call(context, data, new V2Query(context.Request.Query, server, data.Oddities), server);
     }
 
     static Task SendAsync(HttpContext context, AirflowRefusal refusal) =>
@@ -134,7 +151,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     static void Version(Call call, Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        json.WriteString("version", V2Rows.Version);
+        json.WriteString("version", call.Server.Version.ToString(3));
         json.WriteString("git_version", ".release:simulated");
         json.WriteEndObject();
     }
@@ -158,20 +175,22 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
         });
         var (tags, owners, paused) = (query.Set("tags"), query.Set("owners"), query.Flag("paused"));
         var allTags = query.Text("tags_match_mode") == "all";
+        var (excludeStale, hasImportErrors) = (query.Flag("exclude_stale") != false, query.Flag("has_import_errors"));
         var dags = call.Data.Dags.Where(dag =>
+            !(excludeStale && call.Data.Oddities.IsStale(dag)) &&
             (tags is null || (allTags ? tags.All(tag => dag.Tags.Contains(tag)) : dag.Tags.Any(tags.Contains))) &&
             (owners is null || dag.Owners.Any(owners.Contains)) &&
             (paused is null || dag.IsPaused == paused) &&
-            query.Flag("has_import_errors") is not true &&
+            (hasImportErrors is null || call.Data.Oddities.IsBroken(dag) == hasImportErrors) &&
             (lastRunState is null || LastState(dag) == lastRunState) &&
             Patterns.Holds(query.Text("dag_id_pattern"), dag.Id) &&
             Patterns.Holds(query.Text("dag_display_name_pattern"), dag.Id));
-        Collection(json, "dags", order.Sort(dags), query, (row, dag) => V2Rows.Dag(row, dag, call.Data));
+        Collection(call, json, "dags", order.Sort(dags), (row, dag) => V2Rows.Dag(row, dag, call.Data));
 
-        string? LastState(DagDefinition dag) => call.Data.LastRun(dag) is { } run ? StateNames.Of(run.StateAt(call.Data.Now)) : null;
+        string? LastState(DagDefinition dag) => call.Data.LastRun(dag) is { } run ? StateNames.Of(call.Data.Row(run).State) : null;
     }
 
-    static void Dag(Call call, Utf8JsonWriter json) => Single(json, row => V2Rows.Dag(row, call.Dag(), call.Data));
+    static void Dag(Call call, Utf8JsonWriter json) => Single(call, json, row => V2Rows.Dag(row, call.Dag(), call.Data));
 
     static void Runs(Call call, Utf8JsonWriter json)
     {
@@ -191,16 +210,17 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             DagIdPattern = query.Text("dag_id_pattern"),
             RunIdPattern = query.Text("run_id_pattern"),
         };
-        Paged(json, "dag_runs", RunsPage(call.Data, filter, order, query), V2Rows.Run);
+        Paged(call, json, "dag_runs", RunsPage(call.Data, filter, order, query), (row, run) => V2Rows.Run(row, run, call.Server));
     }
 
     static void Run(Call call, Utf8JsonWriter json)
     {
-        var (dagId, runId) = (call.Route("dagId"), call.Route("runId"));
-        var run = call.Data.FindRun(dagId, runId) ??
-            throw V2Errors.Detail(404, $"The DagRun with dag_id: `{dagId}` and run_id: `{runId}` was not found");
-        Single(json, row => V2Rows.Run(row, new RunRow(run, call.Data.Now)));
+        var run = FindRun(call);
+        Single(call, json, row => V2Rows.Run(row, call.Data.Row(run), call.Server));
     }
+
+    static DagRun FindRun(Call call) => call.Data.FindRun(call.Route("dagId"), call.Route("runId")) ??
+        throw V2Errors.Detail(404, $"The DagRun with dag_id: `{call.Route("dagId")}` and run_id: `{call.Route("runId")}` was not found");
 
     static void TaskInstances(Call call, Utf8JsonWriter json)
     {
@@ -229,7 +249,7 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             RunIdPattern = query.Text("run_id_pattern"),
             TaskNamePattern = query.Text("task_display_name_pattern"),
         };
-        Paged(json, "task_instances", TaskInstancesPage(call.Data, filter, order, query), V2Rows.Task);
+        Paged(call, json, "task_instances", TaskInstancesPage(call.Data, filter, order, query), V2Rows.Task);
     }
 
     static V2Page<RunRow> RunsPage(AirflowData data, RunFilter filter, Ordering<RunRow> order, V2Query query)
@@ -262,15 +282,15 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     static void TaskInstance(Call call, Utf8JsonWriter json)
     {
         var instance = call.TaskInstance();
-        Single(json, row => V2Rows.Task(row, instance));
+        Single(call, json, row => V2Rows.Task(row, instance));
     }
 
     static void Tries(Call call, Utf8JsonWriter json)
     {
         var instance = call.TaskInstance().Instance;
-        var tries = instance.TriesAt(call.Data.Now).ToList();
+        var tries = call.Data.Tries(instance).ToList();
         json.WriteStartObject();
-        Rows(json, "task_instances", tries, (row, phase) => V2Rows.Try(row, instance, phase));
+        Rows(call, json, "task_instances", tries, (row, phase) => V2Rows.Try(row, instance, phase));
         json.WriteNumber("total_entries", tries.Count);
         json.WriteEndObject();
     }
@@ -279,10 +299,10 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     {
         var instance = call.TaskInstance().Instance;
         var number = int.Parse(call.Route("tryNumber"));
-        var phases = instance.TriesAt(call.Data.Now).Where(phase => phase.Try == number).ToList();
+        var phases = call.Data.Tries(instance).Where(phase => phase.Try == number).ToList();
         if (phases.Count == 0)
             throw V2Errors.NoSuchTask(call.Route("dagId"), call.Route("runId"), call.Route("taskId"), call.MapIndex, number);
-        Single(json, row => V2Rows.Try(row, instance, phases[^1]));
+        Single(call, json, row => V2Rows.Try(row, instance, phases[^1]));
     }
 
     static void Pools(Call call, Utf8JsonWriter json)
@@ -295,14 +315,14 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             _ => null,
         });
         var named = pools.Where(pool => Patterns.Holds(call.Query.Text("pool_name_pattern"), pool.Pool.Name));
-        Collection(json, "pools", order.Sort(named), call.Query, V2Rows.Pool);
+        Collection(call, json, "pools", order.Sort(named), V2Rows.Pool);
     }
 
     static void Pool(Call call, Utf8JsonWriter json)
     {
         var name = call.Route("name");
         var pool = call.Data.Pools().FirstOrDefault(pool => pool.Pool.Name == name) ?? throw V2Errors.Detail(404, $"The Pool with name: `{name}` was not found");
-        Single(json, row => V2Rows.Pool(row, pool));
+        Single(call, json, row => V2Rows.Pool(row, pool));
     }
 
     static void ImportErrors(Call call, Utf8JsonWriter json)
@@ -316,19 +336,19 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
             _ => null,
         });
         var named = call.Data.ImportErrors().Where(error => Patterns.Holds(call.Query.Text("filename_pattern"), error.File));
-        Collection(json, "import_errors", order.Sort(named), call.Query, V2Rows.ImportError);
+        Collection(call, json, "import_errors", order.Sort(named), V2Rows.ImportError);
     }
 
-    static void Single(Utf8JsonWriter json, Action<RowWriter> write)
+    static void Single(Call call, Utf8JsonWriter json, Action<RowWriter> write)
     {
         json.WriteStartObject();
-        write(new RowWriter(json, zulu: true));
+        write(new RowWriter(json, zulu: true, absent: call.Server.Absent));
         json.WriteEndObject();
     }
 
-    static void Rows<TRow>(Utf8JsonWriter json, string name, IEnumerable<TRow> rows, Action<RowWriter, TRow> write)
+    static void Rows<TRow>(Call call, Utf8JsonWriter json, string name, IEnumerable<TRow> rows, Action<RowWriter, TRow> write)
     {
-        var row = new RowWriter(json, zulu: true);
+        var row = new RowWriter(json, zulu: true, absent: call.Server.Absent);
         json.WriteStartArray(name);
         foreach (var item in rows)
         {
@@ -340,22 +360,25 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
     }
 
     /// <summary>A list without cursor.</summary>
-    static void Collection<TRow>(Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, V2Query query, Action<RowWriter, TRow> write)
+    static void Collection<TRow>(Call call, Utf8JsonWriter json, string name, IReadOnlyList<TRow> rows, Action<RowWriter, TRow> write)
     {
         json.WriteStartObject();
-        Rows(json, name, rows.Skip(query.Offset).Take(query.Limit), write);
+        Rows(call, json, name, rows.Skip(call.Query.Offset).Take(call.Query.Limit), write);
         json.WriteNumber("total_entries", rows.Count);
         json.WriteEndObject();
     }
 
-    static void Paged<TRow>(Utf8JsonWriter json, string name, V2Page<TRow> page, Action<RowWriter, TRow> write)
+    static void Paged<TRow>(Call call, Utf8JsonWriter json, string name, V2Page<TRow> page, Action<RowWriter, TRow> write)
     {
         json.WriteStartObject();
-        Rows(json, name, page.Rows, write);
+        Rows(call, json, name, page.Rows, write);
         json.WriteNumber("total_entries", page.Total);
-        new RowWriter(json, zulu: true).Number("total_entries_limit", page.TotalLimit);
-        json.WriteString("next_cursor", page.Next);
-        json.WriteString("previous_cursor", page.Previous);
+        if (call.Server.HasCursors)
+        {
+            new RowWriter(json, zulu: true).Number("total_entries_limit", page.TotalLimit);
+            json.WriteString("next_cursor", page.Next);
+            json.WriteString("previous_cursor", page.Previous);
+        }
         json.WriteEndObject();
     }
 }

@@ -40,6 +40,21 @@ internal static class V2Errors
         json.WriteEndArray();
     });
 
+    /// <summary>What validation says of a body, or of a member of it.</summary>
+    public static AirflowRefusal InvalidBody(string type, string message, string[] path) => Json(422, json =>
+    {
+        json.WriteStartArray("detail");
+        json.WriteStartObject();
+        json.WriteString("type", type);
+        json.WriteStartArray("loc");
+        foreach (var name in path.Prepend("body"))
+            json.WriteStringValue(name);
+        json.WriteEndArray();
+        json.WriteString("msg", message);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    });
+
     /// <summary>The database refuses a date without a zone.</summary>
     public static AirflowRefusal DatabaseError() => Json(500, json =>
     {

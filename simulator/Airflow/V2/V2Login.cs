@@ -9,17 +9,17 @@ internal sealed class V2Login(V2Tokens tokens)
     public static AirflowRefusal NotForAll() =>
         V2Errors.Detail(403, "This method is only allowed if ``[core] simple_auth_manager_all_admins`` is True");
 
-    public async Task AnswerAsync(HttpContext context, TimeSpan lifetime)
+    public async Task AnswerAsync(HttpContext context, bool forCli)
     {
-        var (user, password) = await ReadAsync(context);
-        if (user is null || password is null)
-            throw V2Errors.Detail(422, Missing(user, password));
-        if (user != Credentials.User || password != Credentials.Password)
+        var (name, password) = await ReadAsync(context);
+        if (name is null || password is null)
+            throw V2Errors.Detail(422, Missing(name, password));
+        if (AirflowUser.Find(name, password) is not { } user)
             throw V2Errors.Detail(401, "Invalid credentials");
         await AirflowAnswer.SendV2Async(context, 201, "application/json", json =>
         {
             json.WriteStartObject();
-            json.WriteString("access_token", tokens.Issue(lifetime));
+            json.WriteString("access_token", tokens.Issue(user, forCli));
             json.WriteEndObject();
         }, text: null);
     }

@@ -4,16 +4,19 @@ using PipelineExporter.Simulator.Pipeline;
 namespace PipelineExporter.Simulator.Airflow.V2;
 
 /// <summary>Reads query parameters as REST v2 does: lists by repeating, unknown ones ignored.</summary>
-internal sealed class V2Query(IQueryCollection query)
+internal sealed class V2Query(IQueryCollection query, V2Server server, AirflowOddities oddities)
 {
     const int MaximumPageLimit = 100, DefaultLimit = 50;
 
-    const string RunStateNames = "queued, running, success, failed";
+    static readonly string[] RunStateNames = ["queued", "running", "success", "failed"];
 
-    const string TaskStateNames =
-        "removed, scheduled, queued, running, success, restarting, failed, up_for_retry, up_for_reschedule, upstream_failed, skipped, deferred, awaiting_input";
+    static readonly string[] TaskStateNames =
+    [
+        "removed", "scheduled", "queued", "running", "success", "restarting", "failed", "up_for_retry", "up_for_reschedule", "upstream_failed", "skipped",
+        "deferred", "awaiting_input",
+    ];
 
-    const string RunTypeNames = "backfill, scheduled, manual, operator_triggered, asset_triggered, asset_materialization";
+    static readonly string[] RunTypeNames = ["backfill", "scheduled", "manual", "operator_triggered", "asset_triggered", "asset_materialization"];
 
     /// <summary>Cut to 100, silently; 0 is no row.</summary>
     public int Limit => Math.Min(Count("limit", DefaultLimit), MaximumPageLimit);
@@ -21,7 +24,7 @@ internal sealed class V2Query(IQueryCollection query)
     public int Offset => Count("offset", 0);
 
     /// <summary>Null: page by offset.</summary>
-    public string? Cursor => Text("cursor");
+    public string? Cursor => server.HasCursors ? Text("cursor") : null;
 
     public string? Text(string name) => query.TryGetValue(name, out var values) ? values[^1] ?? "" : null;
 
@@ -37,17 +40,26 @@ internal sealed class V2Query(IQueryCollection query)
 
     public NumberRange Durations() => new(Seconds("duration_gte") ?? Seconds("duration_gt"), Seconds("duration_lte") ?? Seconds("duration_lt"));
 
-    public IReadOnlySet<RunState>? RunStates() => List("state")?
-        .Select(name => StateNames.Run(name) ?? throw V2Errors.Detail(422, $"Invalid value for state. Valid values are {RunStateNames}")).ToHashSet();
+    public IReadOnlySet<RunState>? RunStates()
+    {
+        string[] known = oddities.HasUnknownRunState ? [.. RunStateNames, StateNames.Of(RunState.Quarantined)] : RunStateNames;
+        return List("state")?.Select(name => StateNames.Run(Known("state", known, name))!.Value).ToHashSet();
+    }
 
-    public IReadOnlySet<string>? RunTypes() => List("run_type")?.Select(name => RunTypeNames.Split(", ").Contains(name)
-        ? name
-        : throw V2Errors.Detail(422, $"Invalid value for run type. Valid values are {RunTypeNames}")).ToHashSet();
+    public IReadOnlySet<string>? RunTypes() => List("run_type")?
+        .Select(name => Known("run type", server.KnowsAwaitingInput ? RunTypeNames : RunTypeNames.Where(type => type != "operator_triggered"), name)).ToHashSet();
 
     /// <summary>"none" and "no_status" ask for null.</summary>
-    public IReadOnlySet<TaskState>? TaskStates() => List("state")?
-        .Select(name => name == "no_status" ? TaskState.None : StateNames.Task(name) ??
-            throw V2Errors.Detail(422, $"Invalid value for state. Valid values are {TaskStateNames}")).ToHashSet();
+    public IReadOnlySet<TaskState>? TaskStates()
+    {
+        var known = TaskStateNames.Where(state => server.KnowsAwaitingInput || state != "awaiting_input")
+            .Concat(oddities.HasUnknownState ? [StateNames.Of(TaskState.Quarantined)!] : []);
+        return List("state")?.Select(name => name is "none" or "no_status" ? TaskState.None : StateNames.Task(Known("state", known, name))!.Value).ToHashSet();
+    }
+
+    static string Known(string what, IEnumerable<string> names, string name) => names.Contains(name)
+        ? name
+        : throw V2Errors.Detail(422, $"Invalid value for {what}. Valid values are {string.Join(", ", names)}");
 
     /// <summary>The attributes asked for, then those that make the order total.</summary>
     public Ordering<TRow> OrderBy<TRow>(string[] otherwise, string[] total, Func<string, Func<TRow, SortValue>?> attribute)

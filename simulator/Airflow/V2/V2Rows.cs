@@ -5,8 +5,6 @@ namespace PipelineExporter.Simulator.Airflow.V2;
 /// <summary>The rows of REST v2, their members in the server's order.</summary>
 internal static class V2Rows
 {
-    public const string Version = "3.3.2";
-
     public static void Dag(RowWriter row, DagDefinition dag, AirflowData data)
     {
         var next = data.NextRun(dag);
@@ -14,7 +12,7 @@ internal static class V2Rows
         row.Text("dag_id", dag.Id);
         row.Text("dag_display_name", dag.Id);
         row.Flag("is_paused", dag.IsPaused);
-        row.Flag("is_stale", false);
+        row.Flag("is_stale", data.Oddities.IsStale(dag));
         row.Time("last_parsed_time", data.LastParse);
         row.Seconds("last_parse_duration", 0.335_645);
         row.Null("last_expired");
@@ -44,7 +42,7 @@ internal static class V2Rows
         row.Number("max_active_runs", dag.MaxActiveRuns);
         row.Number("max_consecutive_failed_dag_runs", 0);
         row.Flag("has_task_concurrency_limits", false);
-        row.Flag("has_import_errors", false);
+        row.Flag("has_import_errors", data.Oddities.IsBroken(dag));
         row.Time("next_dagrun_logical_date", next);
         row.Time("next_dagrun_data_interval_start", next);
         row.Time("next_dagrun_data_interval_end", next);
@@ -55,21 +53,22 @@ internal static class V2Rows
         row.Text("file_token", "Ii9vcHQvYWlyZmxvdy9kYWdzIg.simulated");
     }
 
-    public static void Run(RowWriter row, RunRow run)
+    public static void Run(RowWriter row, RunRow run, V2Server server)
     {
         var interval = Edition.V2.DataInterval(run.Run);
         row.Text("dag_run_id", Edition.V2.RunId(run.Run));
         row.Text("dag_id", run.Run.Dag.Id);
         row.Time("logical_date", Edition.V2.LogicalDate(run.Run));
-        row.Time("queued_at", run.Run.QueuedAt);
+        row.Time("queued_at", run.Run.At(run.Now).QueuedAt);
         row.Time("start_date", run.Start);
         row.Time("end_date", run.End);
-        row.Seconds("duration", run.Duration);
+        if (server.HasRunDuration)
+            row.Seconds("duration", run.Duration);
         row.Time("data_interval_start", interval?.Start);
         row.Time("data_interval_end", interval?.End);
         row.Time("run_after", run.Run.RunAfter);
         row.Time("last_scheduling_decision", run.Run.LastSchedulingDecisionAt(run.Now));
-        row.Text("run_type", Edition.V2.RunType(run.Run.Kind));
+        row.Text("run_type", server.Edition.RunType(run.Run.Kind));
         row.Text("state", StateNames.Of(run.State));
         row.Text("triggered_by", run.Run.Kind switch
         {
@@ -91,6 +90,8 @@ internal static class V2Rows
         row.Text("dag_display_name", run.Run.Dag.Id);
         row.Null("partition_key");
         row.Null("partition_date");
+        if (run.State == RunState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     public static void Task(RowWriter row, TaskRow task)
@@ -106,6 +107,8 @@ internal static class V2Rows
         row.Member("trigger", () => Trigger(row, task));
         row.Member("triggerer_job", () => TriggererJob(row, task));
         row.Member("dag_version", () => DagVersion(row, task.Run.Dag));
+        if (task.Phase.State == TaskState.Quarantined)
+            row.Raw(RunNotes.UnknownMember, RunNotes.UnknownValue);
     }
 
     /// <summary>A row of /tries: it has no id.</summary>
@@ -131,7 +134,7 @@ internal static class V2Rows
         row.Seconds("duration", phase.Duration);
         row.Text("state", StateNames.Of(phase.State));
         row.Number("try_number", phase.Try);
-        row.Number("max_tries", instance.MaxTries);
+        row.Number("max_tries", phase.MaxTries ?? instance.MaxTries);
         row.Text("task_display_name", instance.Task.Id);
         row.Text("dag_display_name", instance.Run.Dag.Id);
         row.Text("hostname", phase.Pid is null ? "" : RunNotes.Worker);

@@ -6,10 +6,10 @@ using System.Text.Json.Serialization;
 
 namespace PipelineExporter.Simulator.Airflow.V2;
 
-/// <summary>JSON web tokens of the SimpleAuthManager: HS512, a day long, and no expiry beside the token.</summary>
-internal sealed class V2Tokens(TimeProvider time)
+/// <summary>JSON web tokens of the SimpleAuthManager: HS512, a day long unless set otherwise, and no expiry beside the token.</summary>
+internal sealed class V2Tokens(AirflowServers servers)
 {
-    public static readonly TimeSpan Lifetime = TimeSpan.FromDays(1), CliLifetime = TimeSpan.FromHours(1);
+    static readonly TimeSpan LongestOfCli = TimeSpan.FromHours(1);
 
     /// <summary>An expired token is accepted so much longer.</summary>
     static readonly TimeSpan Leeway = TimeSpan.FromSeconds(10);
@@ -19,23 +19,28 @@ internal sealed class V2Tokens(TimeProvider time)
 
     static readonly string Header = Encode("""{"alg":"HS512","typ":"JWT"}"""u8);
 
-    public string Issue(TimeSpan lifetime)
+    public string Issue(AirflowUser user, bool forCli)
     {
-        var now = time.GetUtcNow().ToUnixTimeSeconds();
-        var claims = new TokenClaims(Credentials.User, "viewer", [], Guid.NewGuid().ToString("N"), "apache-airflow", now, now, now + (long)lifetime.TotalSeconds);
+        var now = servers.Now.ToUnixTimeSeconds();
+        var lifetime = servers.Settings.TokenLifetime;
+        if (forCli && lifetime > LongestOfCli)
+            lifetime = LongestOfCli;
+        var claims = new TokenClaims(user.Name, user.Role, [], Guid.NewGuid().ToString("N"), "apache-airflow", now, now, now + (long)lifetime.TotalSeconds);
         var signed = Header + "." + Encode(JsonSerializer.SerializeToUtf8Bytes(claims, TokenJson.Default.TokenClaims));
         return signed + "." + Encode(Sign(signed));
     }
 
+    /// <summary>Whose token it is.</summary>
     /// <exception cref="AirflowRefusal">401 without a token or with an expired one, 403 with one that is none of ours.</exception>
-    public void Check(string? authorization)
+    public AirflowUser Check(string? authorization)
     {
         if (authorization is null || !authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             throw V2Errors.Detail(401, "Not authenticated");
-        if (Read(authorization["Bearer ".Length..].Trim()) is not { } claims)
+        if (Read(authorization["Bearer ".Length..].Trim()) is not { } claims || AirflowUser.Named(claims.Sub) is not { } user)
             throw V2Errors.Detail(403, "Invalid JWT token");
-        if (time.GetUtcNow() > DateTimeOffset.FromUnixTimeSeconds(claims.Exp) + Leeway)
+        if (servers.Now > DateTimeOffset.FromUnixTimeSeconds(claims.Exp) + Leeway)
             throw V2Errors.Detail(401, "Token Expired");
+        return user;
     }
 
     static TokenClaims? Read(string token)

@@ -11,6 +11,7 @@ public sealed class RunListingTests
     static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 40, TimeSpan.Zero);
 
     readonly FakeTimeProvider time = new(Now.AddMinutes(-50));
+    readonly EditLog edits = new(seed: 1);
 
     [Theory]
     [InlineData("id", false, 0, 100)]
@@ -89,7 +90,7 @@ public sealed class RunListingTests
             incidents.End(IncidentKind.DagFailure);
         }
         model = new PipelineModel(1, incidents);
-        return new AirflowData(model, new FaultInjector(time, 1), Edition.V2, Now);
+        return new AirflowData(model, edits, new FaultInjector(time, 1), Edition.V2, Now);
     }
 
     static Ordering<RunRow> Order(string text)

@@ -36,11 +36,16 @@ internal sealed class AwsTestClient(Uri address, TimeProvider time) : IDisposabl
 
     public Task<HttpResponseMessage> StsAsync(string form) => SendAsync("sts", form, "application/x-www-form-urlencoded; charset=utf-8");
 
-    async Task<HttpResponseMessage> SendAsync(string service, string body, string contentType, params (string Name, string Value)[] extra)
+    public Task<HttpResponseMessage> MwaaAsync(string environment, string body) => SendAsync("airflow", body, "application/json", $"/restapi/{environment}");
+
+    Task<HttpResponseMessage> SendAsync(string service, string body, string contentType, params (string Name, string Value)[] extra) =>
+        SendAsync(service, body, contentType, "/", extra);
+
+    async Task<HttpResponseMessage> SendAsync(string service, string body, string contentType, string path, params (string Name, string Value)[] extra)
     {
         using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
         content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = content };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
         var headers = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["host"] = address.Authority,
@@ -53,15 +58,15 @@ internal sealed class AwsTestClient(Uri address, TimeProvider time) : IDisposabl
         foreach (var (name, value) in headers.Where(header => header.Key != "host"))
             request.Headers.Add(name, value);
         if (!Unsigned)
-            request.Headers.TryAddWithoutValidation("Authorization", Sign(SigningName ?? service, headers, body));
+            request.Headers.TryAddWithoutValidation("Authorization", Sign(SigningName ?? service, path, headers, body));
         return await http.SendAsync(request, TestContext.Current.CancellationToken);
     }
 
-    string Sign(string service, SortedDictionary<string, string> headers, string body)
+    string Sign(string service, string path, SortedDictionary<string, string> headers, string body)
     {
         var scope = $"{headers["x-amz-date"][..8]}/{Region}/{service}/aws4_request";
         var names = string.Join(';', headers.Keys);
-        var canonical = $"POST\n/\n\n{string.Concat(headers.Select(header => $"{header.Key}:{header.Value}\n"))}\n{names}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
+        var canonical = $"POST\n{path}\n\n{string.Concat(headers.Select(header => $"{header.Key}:{header.Value}\n"))}\n{names}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
         var stringToSign = $"AWS4-HMAC-SHA256\n{headers["x-amz-date"]}\n{scope}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
         var key = scope.Split('/').Aggregate(Encoding.UTF8.GetBytes("AWS4" + Secret), (last, part) => HMACSHA256.HashData(last, Encoding.UTF8.GetBytes(part)));
         return $"AWS4-HMAC-SHA256 Credential={AccessKey}/{scope}, SignedHeaders={names}, Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(stringToSign)))}";
