@@ -72,7 +72,7 @@ public sealed class SimulatorHost : IAsyncDisposable
     {
         var incidents = new IncidentLog(options.Time);
         var faults = new FaultInjector(options.Time, options.Seed);
-        var model = new PipelineModel(options.Seed, incidents);
+        var model = new PipelineModel(options.Seed, incidents, options.Scale);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         web.MapControl(incidents, faults, model, options.Time);
         new AirflowV1(model, faults, options.Time).Map(web);

@@ -12,5 +12,8 @@ public sealed record SimulatorOptions
     /// <summary>The same seed gives the same history.</summary>
     public int Seed { get; init; } = 1;
 
+    /// <summary>DAGs of generated load beside the pipeline: 1,000 make some 100,000 task instances a day.</summary>
+    public int Scale { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -29,7 +29,7 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>The DAGs whose runs may be in an answer, and since when.</summary>
     public IEnumerable<DagSpan> Spans(RunFilter filter)
     {
-        foreach (var dag in Chosen(filter.DagId))
+        foreach (var dag in Chosen(filter.DagId, Latest(Bounds(filter))))
         {
             if (Since(dag, filter) is { } since)
                 yield return new DagSpan(dag, since);
@@ -65,13 +65,13 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     /// <summary>The run that was started last.</summary>
     public DagRun? LastRun(DagDefinition dag) => model.Runs(dag, now.AddDays(-2), now).Where(run => run.StartDate <= now).MaxBy(run => run.StartDate);
 
-    public DateTimeOffset? NextRun(DagDefinition dag) => PipelineModel.NextRun(dag, now);
+    public DateTimeOffset? NextRun(DagDefinition dag) => model.NextRun(dag, now);
 
     /// <summary>In the order of their creation.</summary>
     public IReadOnlyList<PoolRow> Pools()
     {
         var use = TaskInstances(new TaskFilter { States = UsingSlots }).ToLookup(row => (row.Task.Pool, row.Phase.State));
-        var pools = Catalog.Pools.Select(pool => new PoolRow(
+        var pools = model.Pools.Select(pool => new PoolRow(
             pool,
             use[(pool.Name, TaskState.Running)].Count(),
             use[(pool.Name, TaskState.Queued)].Count(),
@@ -80,15 +80,21 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
         return faults.IsOn(Source, FaultKind.UnlimitedPool) ? [.. pools, new PoolRow(Unlimited, 0, 0, 0, 0)] : [.. pools];
     }
 
-    /// <summary>None, unless the fault import_error is on. Each parse of the file renews the timestamp.</summary>
-    public IReadOnlyList<ImportErrorRow> ImportErrors() => faults.IsOn(Source, FaultKind.ImportError)
+    /// <summary>None, unless the fault or the incident import_error is on. Each parse of the file renews the timestamp.</summary>
+    public IReadOnlyList<ImportErrorRow> ImportErrors() =>
+        faults.IsOn(Source, FaultKind.ImportError) || model.Incidents.At(IncidentKind.ImportError, now) is not null
         ? [new ImportErrorRow(1, LastParse, "broken.py", BrokenFile)]
         : [];
 
     /// <summary>DAG files are parsed about every 30 s.</summary>
     public DateTimeOffset LastParse => Beat(TimeSpan.FromSeconds(30), offset: 0.421_360);
 
-    public DateTimeOffset SchedulerHeartbeat => Beat(TimeSpan.FromSeconds(5), offset: 0.058_897);
+    /// <summary>In the incident scheduler_down: the last one before it.</summary>
+    public DateTimeOffset SchedulerHeartbeat =>
+        Beat(TimeSpan.FromSeconds(5), offset: 0.058_897, model.Incidents.At(IncidentKind.SchedulerDown, now)?.Start);
+
+    /// <summary>Airflow's scheduler_health_check_threshold.</summary>
+    public bool IsSchedulerHealthy => now - SchedulerHeartbeat < TimeSpan.FromSeconds(30);
 
     public DateTimeOffset TriggererHeartbeat => Beat(TimeSpan.FromSeconds(5), offset: 1.434_241);
 
@@ -105,17 +111,19 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
 
     static readonly HashSet<TaskState> UsingSlots = [TaskState.Running, TaskState.Queued, TaskState.Scheduled, TaskState.Deferred];
 
-    DateTimeOffset Beat(TimeSpan every, double offset)
+    DateTimeOffset Beat(TimeSpan every, double offset, DateTimeOffset? until = null)
     {
-        var shifted = now.AddSeconds(-offset);
+        var shifted = (until ?? now).AddSeconds(-offset);
         return new DateTimeOffset(shifted.UtcTicks - (shifted.UtcTicks % every.Ticks), TimeSpan.Zero).AddSeconds(offset);
     }
 
-    IEnumerable<DagDefinition> Chosen(string? dagId) => dagId is null ? model.Dags : model.FindDag(dagId) is { } dag ? [dag] : [];
+    /// <summary>One DAG, or all of which a run may have changed since; those of the load have no rows without dates.</summary>
+    IEnumerable<DagDefinition> Chosen(string? dagId, DateTimeOffset? since) =>
+        dagId is null ? model.Touched(since ?? DateTimeOffset.UnixEpoch, now) : model.FindDag(dagId) is { } dag ? [dag] : [];
 
     IEnumerable<DagRun> TouchedRuns(TaskFilter filter)
     {
-        foreach (var dag in Chosen(filter.DagId))
+        foreach (var dag in Chosen(filter.DagId, Latest([.. Bounds(filter), .. Dates(filter)])))
         {
             if (Since(dag, filter) is not { } since)
                 continue;
@@ -125,16 +133,20 @@ internal sealed class AirflowData(PipelineModel model, FaultInjector faults, Edi
     }
 
     /// <summary>Runs that ended before cannot be in the answer; null: none can. All dates of a run are before its end.</summary>
-    DateTimeOffset? Since(DagDefinition dag, RunFilter filter) => Latest(
-        [filter.OnlyLive ? now : null, filter.UpdatedAt.From, filter.StartDate.From, filter.EndDate.From, filter.RunAfter.From, filter.LogicalDate.From],
-        filter.OnlyFailed,
-        dag);
+    DateTimeOffset? Since(DagDefinition dag, RunFilter filter) => Latest(Bounds(filter), filter.OnlyFailed, dag);
+
+    DateTimeOffset?[] Bounds(RunFilter filter) =>
+        [filter.OnlyLive ? now : null, filter.UpdatedAt.From, filter.StartDate.From, filter.EndDate.From, filter.RunAfter.From, filter.LogicalDate.From];
+
+    DateTimeOffset?[] Bounds(TaskFilter filter) => [filter.OnlyLive ? now : null, filter.UpdatedAt.From, filter.RunAfter.From, filter.LogicalDate.From];
+
+    static DateTimeOffset?[] Dates(TaskFilter filter) => [filter.StartDate.From, filter.EndDate.From];
 
     DateTimeOffset? Since(DagDefinition dag, TaskFilter filter)
     {
         // Rows without dates stay in a window of Airflow 3 for ever.
-        var dated = edition.NullIsNow && dag.Tasks.Any(task => task.Mapped is { Low: 0 }) ? null : Latest([filter.StartDate.From, filter.EndDate.From]);
-        return Latest([filter.OnlyLive ? now : null, filter.UpdatedAt.From, filter.RunAfter.From, filter.LogicalDate.From, dated], filter.OnlyFailed, dag);
+        var dated = edition.NullIsNow && dag.Tasks.Any(task => task.Mapped is { Low: 0 }) ? null : Latest(Dates(filter));
+        return Latest([.. Bounds(filter), dated], filter.OnlyFailed, dag);
     }
 
     DateTimeOffset? Latest(IEnumerable<DateTimeOffset?> bounds, bool onlyFailed, DagDefinition dag)

@@ -30,7 +30,7 @@ internal sealed class MetricCatalog(PipelineModel model)
     /// <summary>What is sent at t can be read from t + this.</summary>
     public static readonly TimeSpan PublishDelay = TimeSpan.FromMinutes(2);
 
-    readonly ImmutableArray<MetricSeries> series = [.. model.GlueJobs.Select(job => ElapsedTime(model, job.Name))];
+    readonly ImmutableArray<MetricSeries> series = [.. model.GlueJobs.Select(job => ElapsedTime(model, job.Name)), .. WorkerMetrics.Of(model)];
 
     public ImmutableArray<MetricSeries> In(string region) => region == AwsCredentials.Region ? series : [];
 

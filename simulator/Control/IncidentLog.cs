@@ -3,15 +3,55 @@ using System.Collections.Immutable;
 namespace PipelineExporter.Simulator.Control;
 
 /// <summary>What can be made to go wrong, by the name under which it is started.</summary>
-internal sealed record IncidentKind(string Name, string Description)
+/// <param name="Area">Where, for people: kinds of one area stand together.</param>
+/// <param name="Alert">What it makes fire, with the shipped rules.</param>
+internal sealed record IncidentKind(string Name, string Area, string Alert, string Description)
 {
     /// <summary>A run of music_streaming_validation starts at once and fails, and so does every later one until the end.</summary>
     public const string DagFailure = "dag_failure";
+    public const string TaskFailure = "task_failure";
+    public const string RetriesStorm = "retries_storm";
+    public const string DagSlow = "dag_slow";
+    public const string TaskSlow = "task_slow";
+    public const string DagOverdue = "dag_overdue";
+    public const string SchedulerDown = "scheduler_down";
+    public const string PoolFull = "pool_full";
+    public const string QueueBacklog = "queue_backlog";
+    public const string ImportError = "import_error";
+    public const string WorkerCpu = "worker_cpu";
+    public const string WorkerMemory = "worker_memory";
+
+    const string Failures = "Failures", Delays = "Delays", Airflow = "Airflow itself", Workers = "Workers";
 
     public static readonly ImmutableArray<IncidentKind> All =
     [
-        new(DagFailure, "music_streaming_validation starts a run at once that fails within 20 s, and its Glue job run with it; " +
+        new(DagFailure, Failures, "PipelineFailure",
+            "music_streaming_validation starts a run at once that fails within 20 s, and its Glue job run with it; " +
             "runs that start until the end fail too; at the end a run starts that succeeds"),
+        new(TaskFailure, Failures, "AirflowTaskFailure",
+            "label_notifications starts a run at once whose task send_notices fails for good, and so it does in later runs until the end; " +
+            "the runs succeed all the same, as their last task archives whatever happened"),
+        new(RetriesStorm, Failures, "AirflowRetryStorm",
+            "partner_webhooks starts a run each minute whose deliveries fail at every try but the last; none fails for good"),
+        new(DagSlow, Delays, "AirflowDagDuration",
+            "a run of quarterly_royalty_audit has been waiting for the ledger for two hours, and goes on waiting until the end"),
+        new(TaskSlow, Delays, "AirflowTaskDuration",
+            "task rebuild_index of search_index_rebuild has been running for half an hour, and goes on until the end; " +
+            "a slow one takes 80 minutes more at most, but others follow"),
+        new(DagOverdue, Delays, "AirflowDagOverdue",
+            "release_calendar_import, which has a custom timetable, should have run an hour ago and has not; at the end it does"),
+        new(SchedulerDown, Airflow, "AirflowComponentUnhealthy",
+            "the scheduler's heartbeat stops, and 30 s later Airflow calls it unhealthy; work goes on"),
+        new(PoolFull, Airflow, "AirflowPoolSaturated",
+            "renderings of cover_art_rendering take all four slots of render_pool, and four more wait for them all the time"),
+        new(QueueBacklog, Airflow, "AirflowQueueBacklog",
+            "no worker takes tasks from the queue gpu: fingerprint_tracks of audio_fingerprints has been waiting there for ten minutes, and waits until the end"),
+        new(ImportError, Airflow, "AirflowImportErrors",
+            "a DAG file, broken.py, cannot be imported"),
+        new(WorkerCpu, Workers, "AirflowWorkerCpuHigh",
+            "the base workers' CPU is busy, 96 to 99.5 % in CloudWatch; visible some two minutes later"),
+        new(WorkerMemory, Workers, "AirflowWorkerMemoryHigh",
+            "the base workers' memory is full, 96 to 99.5 % in CloudWatch; visible some two minutes later"),
     ];
 }
 
@@ -41,6 +81,9 @@ internal sealed class IncidentLog(TimeProvider time)
     }
 
     public IEnumerable<Incident> Named(string name) => All.Where(incident => incident.Name == name);
+
+    /// <summary>The one of a name that is on at an instant.</summary>
+    public Incident? At(string name, DateTimeOffset at) => All.FirstOrDefault(incident => incident.Name == name && incident.Covers(at));
 
     /// <summary>Starts an incident now; one that is on stays as it is. Null when there is none of this name.</summary>
     public Incident? Start(string name)

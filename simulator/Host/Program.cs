@@ -15,9 +15,13 @@ foreach (var argument in args)
         case "--seed" when int.TryParse(value, out var seed):
             options = options with { Seed = seed };
             break;
+        case "--simulator.dags" when int.TryParse(value, out var dags) && dags is >= 0 and <= 100_000:
+            options = options with { Scale = dags };
+            break;
         default:
             await Console.Error.WriteLineAsync(
-                $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER");
+                $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER, " +
+                "--simulator.dags=NUMBER (of generated load)");
             return 2;
     }
 }

@@ -51,14 +51,19 @@ internal static partial class Pages
     {
         var origin = Html.Encode($"{request.Scheme}://{request.Host}");
         var rows = new StringBuilder();
-        foreach (var kind in IncidentKind.All)
+        foreach (var area in IncidentKind.All.GroupBy(kind => kind.Area))
         {
-            var since = incidents.Named(kind.Name).FirstOrDefault(incident => incident.End is null)?.Start;
-            var state = since is { } start ? $"""<span class="on">on</span> since {Html.Time(start)}""" : "off";
-            var button = since is null
-                ? Button("Start", "POST", "/simulator/incidents", $$"""{"name": "{{kind.Name}}"}""")
-                : Button("End", "DELETE", $"/simulator/incidents/{kind.Name}");
-            rows.Append($"<tr><th>{Html.Encode(kind.Name)}</th><td>{Html.Encode(kind.Description)}</td><td>{state}</td><td>{button}</td></tr>\n");
+            rows.Append($"<tr><th colspan=\"5\">{Html.Encode(area.Key)}</th></tr>\n");
+            foreach (var kind in area)
+            {
+                var since = incidents.Named(kind.Name).FirstOrDefault(incident => incident.End is null)?.Start;
+                var state = since is { } start ? $"""<span class="on">on</span> since {Html.Time(start)}""" : "off";
+                var button = since is null
+                    ? Button("Start", "POST", "/simulator/incidents", $$"""{"name": "{{kind.Name}}"}""")
+                    : Button("End", "DELETE", $"/simulator/incidents/{kind.Name}");
+                rows.Append($"<tr><th>{Html.Encode(kind.Name)}</th><td>{Html.Encode(kind.Description)}</td>")
+                    .Append($"<td>{Html.Encode(kind.Alert)}</td><td>{state}</td><td>{button}</td></tr>\n");
+            }
         }
 
         return $"""

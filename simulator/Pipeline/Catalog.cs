@@ -12,6 +12,15 @@ internal static class Catalog
     /// <summary>The task that fails in the incident dag_failure.</summary>
     public const string ValidationGlueTask = "validate_streams";
 
+    // The DAGs of the other incidents.
+    public const string LabelNotifications = "label_notifications";
+    public const string RoyaltyAudit = "quarterly_royalty_audit";
+    public const string SearchIndex = "search_index_rebuild";
+    public const string AudioFingerprints = "audio_fingerprints";
+    public const string CoverArt = "cover_art_rendering";
+    public const string Webhooks = "partner_webhooks";
+    public const string ReleaseCalendar = "release_calendar_import";
+
     public static readonly ImmutableArray<GlueJob> GlueJobs =
     [
         new(Validation, "G.1X", NumberOfWorkers: 5, DpuPerWorker: 1, "STANDARD", "4.0"),
@@ -25,7 +34,10 @@ internal static class Catalog
         new("glue_pool", 8, "AWS Glue jobs"),
         new("enrichment_pool", 2, "The metadata provider allows two connections"),
         new("royalty_pool", 3, "Statements requested at a time, waiting ones too", IncludeDeferred: true),
+        new("render_pool", 4, "Graphics cards that render covers"),
     ];
+
+    public static PoolDefinition FindPool(string name) => Pools.FirstOrDefault(pool => pool.Name == name) ?? LoadCatalog.Pool;
 
     public static readonly ImmutableArray<DagDefinition> Dags =
     [
@@ -217,6 +229,89 @@ internal static class Catalog
             Tags = ["music-streaming", "operations"],
             File = "operations.py",
             EndsWithin = TimeSpan.FromMinutes(3),
+        },
+        new(LabelNotifications, Every(15), [
+            new("collect_notices") { Seconds = (3, 8) },
+            new("send_notices") { Upstream = ["collect_notices"], Seconds = (5, 15) },
+            new("archive_notices") { Upstream = ["send_notices"], AllDone = true },
+        ])
+        {
+            Description = "Tells labels what became of their deliveries; the notices are archived whether they could be sent or not.",
+            Owners = ["catalog"],
+            Tags = ["catalog", "music-streaming"],
+            File = "labels.py",
+            EndsWithin = TimeSpan.FromMinutes(2),
+        },
+        new(RoyaltyAudit, new NoSchedule { ByHandEvery = TimeSpan.FromHours(8) }, [
+            Sensor("wait_for_ledger") with { Pokes = (1, 3) },
+            new("compare_statements") { Upstream = ["wait_for_ledger"], Seconds = (30, 90) },
+            new("send_findings") { Upstream = ["compare_statements"] },
+        ])
+        {
+            Description = "Compares a quarter's statements with the ledger, when finance has closed it.",
+            Owners = ["controlling"],
+            Tags = ["finance", "music-streaming"],
+            File = "royalties.py",
+            EndsWithin = TimeSpan.FromMinutes(4),
+        },
+        new(SearchIndex, new NoSchedule { ByHandEvery = TimeSpan.FromHours(6) }, [
+            new("rebuild_index") { Seconds = (60, 120), Queue = "high_memory" },
+            new("swap_index") { Upstream = ["rebuild_index"] },
+        ])
+        {
+            Description = "Builds the search index anew after a change of its mapping.",
+            Owners = ["catalog"],
+            Tags = ["music-streaming", "search"],
+            File = "search.py",
+            EndsWithin = TimeSpan.FromMinutes(4),
+        },
+        new(AudioFingerprints, new NoSchedule { ByHandEvery = TimeSpan.FromHours(4) }, [
+            new("fingerprint_tracks") { Seconds = (40, 80), Queue = "gpu" },
+            new("store_fingerprints") { Upstream = ["fingerprint_tracks"], Seconds = (3, 8) },
+        ])
+        {
+            Description = "Fingerprints the tracks of a delivery, on workers with a graphics card.",
+            Owners = ["catalog"],
+            Tags = ["catalog", "music-streaming"],
+            File = "audio.py",
+            EndsWithin = TimeSpan.FromMinutes(3),
+        },
+        new(CoverArt, new NoSchedule { ByHandEvery = TimeSpan.FromHours(3) }, [
+            new("list_covers"),
+            new("render_cover") { Upstream = ["list_covers"], Seconds = (10, 25), Mapped = (3, 8), Pool = "render_pool" },
+            new("publish_covers") { Upstream = ["render_cover"], Seconds = (3, 8) },
+        ])
+        {
+            Description = "Renders covers in every size, four at a time.",
+            Owners = ["catalog"],
+            Tags = ["catalog", "music-streaming"],
+            File = "covers.py",
+            EndsWithin = TimeSpan.FromMinutes(3),
+        },
+        new(Webhooks, new NoSchedule { ByHandEvery = TimeSpan.FromMinutes(30) }, [
+            new("collect_events"),
+            new("deliver_webhook") { Upstream = ["collect_events"], Mapped = (2, 6), Retries = 4, RetryChance = 0.03, RetryDelay = 3 },
+            new("note_deliveries") { Upstream = ["deliver_webhook"] },
+        ])
+        {
+            Description = "Delivers events to partners' systems; the application starts it when there are some.",
+            Owners = ["catalog"],
+            Tags = ["catalog", "music-streaming"],
+            File = "partners.py",
+            EndsWithin = TimeSpan.FromMinutes(3),
+        },
+
+        // A custom timetable calls itself as it likes.
+        new(ReleaseCalendar, new CronSchedule("Release calendar", "When the labels' calendar names a release", TimeSpan.FromHours(4), TimeSpan.FromMinutes(95)), [
+            new("fetch_calendar") { Seconds = (5, 15) },
+            new("announce_releases") { Upstream = ["fetch_calendar"], Seconds = (10, 30) },
+        ])
+        {
+            Description = "Imports what the labels release next.",
+            Owners = ["catalog"],
+            Tags = ["catalog", "music-streaming"],
+            File = "releases.py",
+            EndsWithin = TimeSpan.FromMinutes(2),
         },
     ];
 

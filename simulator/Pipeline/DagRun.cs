@@ -13,7 +13,7 @@ internal enum RunCause
     /// <summary>The schedule's (or the human's) n-th moment since the epoch.</summary>
     Schedule,
 
-    /// <summary>The start of the n-th incident dag_failure.</summary>
+    /// <summary>An incident: its start, or that it still lasts.</summary>
     Incident,
 
     /// <summary>Its end.</summary>
@@ -40,7 +40,11 @@ internal sealed class DagRun
 
     public required DateTimeOffset StartDate { get; init; }
 
+    /// <summary><see cref="Disturbance.Never"/> while an incident holds it.</summary>
     public DateTimeOffset EndDate { get; set; }
+
+    /// <summary>From its creation on; a run that an incident gave a past, from the incident's start on.</summary>
+    public required DateTimeOffset VisibleFrom { get; init; }
 
     public bool Failed { get; set; }
 

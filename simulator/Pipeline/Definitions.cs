@@ -6,6 +6,7 @@ namespace PipelineExporter.Simulator.Pipeline;
 internal abstract record Schedule(string? Summary, string Description);
 
 /// <summary>At every multiple of the period since the Unix epoch, plus the offset.</summary>
+/// <param name="Cron">As Airflow shows it: of a custom timetable, the text that it gives itself.</param>
 internal sealed record CronSchedule(string Cron, string Description, TimeSpan Period, TimeSpan Offset = default) : Schedule(Cron, Description);
 
 /// <summary>Each time a task of another DAG updates the asset (dataset, in Airflow 2).</summary>
@@ -58,6 +59,9 @@ internal sealed record TaskDefinition(string Id)
     /// <summary>Runs when one upstream succeeded and the others were skipped, not only when all succeeded.</summary>
     public bool NoneFailed { get; init; }
 
+    /// <summary>Runs when every upstream has ended, however it did.</summary>
+    public bool AllDone { get; init; }
+
     public string Pool { get; init; } = PoolDefinition.Default;
 
     public string Queue { get; init; } = "default";
@@ -81,6 +85,9 @@ internal sealed record DagDefinition(string Id, Schedule Schedule, ImmutableArra
     public bool IsPaused { get; init; }
 
     public int MaxActiveRuns { get; init; } = 4;
+
+    /// <summary>What nothing is downstream of decides whether a run has failed.</summary>
+    public ImmutableArray<TaskDefinition> Leaves { get; } = [.. Tasks.Where(task => !Tasks.Any(other => other.Upstream.Contains(task.Id)))];
 
     /// <summary>
     /// Every run has ended this long after the schedule's (or the incident's) moment that set it off, also through a

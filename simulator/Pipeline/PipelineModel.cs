@@ -8,7 +8,8 @@ namespace PipelineExporter.Simulator.Pipeline;
 /// has one answer, whenever and by whomever it is asked. Runs are played when they are asked for, and remembered for a
 /// while; nothing is ever held for the whole history.
 /// </summary>
-internal sealed class PipelineModel(int seed, IncidentLog incidents)
+/// <param name="scale">DAGs of generated load beside the pipeline's.</param>
+internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale = 0)
 {
     static readonly TimeSpan Retention = TimeSpan.FromDays(90);
 
@@ -19,15 +20,23 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     /// <summary>Glue emits a datapoint every 30 s.</summary>
     static readonly TimeSpan ElapsedTimeInterval = TimeSpan.FromSeconds(30);
 
-    readonly RunCache cache = new();
-    readonly ImmutableArray<DagDefinition> dags = Catalog.Dags;
+    /// <summary>In the incident retries_storm, so many instances a minute and one more for every fifty DAGs drown what goes well.</summary>
+    const int StormInstances = 10, StormDags = 50;
+
+    readonly RunCache cache = new(scale > 0 ? 4096 : 2048);
+    readonly DagList dags = new(scale);
 
     public int Seed => seed;
+
+    public IncidentLog Incidents => incidents;
 
     /// <summary>What the questions so far have cost.</summary>
     public int PlayedRuns => cache.Played;
 
-    public ImmutableArray<DagDefinition> Dags => dags;
+    public ImmutableArray<DagDefinition> Dags => dags.All;
+
+    /// <summary>In the order of their creation.</summary>
+    public ImmutableArray<PoolDefinition> Pools { get; } = scale > 0 ? [.. Catalog.Pools, LoadCatalog.Pool] : Catalog.Pools;
 
     public ImmutableArray<GlueJob> GlueJobs => Catalog.GlueJobs;
 
@@ -41,32 +50,41 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     public IEnumerable<DagRun> Runs(DagDefinition dag, DateTimeOffset since, DateTimeOffset now, DateTimeOffset? until = null)
     {
         var start = HistoryStart(now);
-        return SetOff(dag, (since > start ? since : start) - dag.EndsWithin, until ?? now, now).Where(run => run.EndDate >= since);
+        var (from, to) = ((since > start ? since : start) - dag.EndsWithin, until < now ? until.Value : now);
+        var held = Disruption.Of(Root(dag)) is not { } disruption ? from : disruption.HeldFor is { } longest ? from - longest : DateTimeOffset.MinValue;
+        return Existing(ScheduleKeys(dag, from, to).Concat(IncidentKeys(dag, held, to)), now).Where(run => run.EndDate >= since);
     }
 
     /// <summary>The runs of a DAG that the schedule or an incident set off in [from, to], as far as they exist at <paramref name="now"/>.</summary>
     public IEnumerable<DagRun> SetOff(DagDefinition dag, DateTimeOffset from, DateTimeOffset to, DateTimeOffset now)
     {
-        var start = HistoryStart(now);
-        foreach (var key in Keys(dag, from, to < now ? to : now))
-        {
-            if (Find(key) is { } run && run.QueuedAt <= now && run.RunAfter >= start)
-                yield return run;
-        }
+        var until = to < now ? to : now;
+        return Existing(ScheduleKeys(dag, from, until).Concat(IncidentKeys(dag, from, until)), now);
     }
 
     /// <summary>The runs of all DAGs; see the other overload.</summary>
-    public IEnumerable<DagRun> Runs(DateTimeOffset since, DateTimeOffset now) => dags.SelectMany(dag => Runs(dag, since, now));
+    public IEnumerable<DagRun> Runs(DateTimeOffset since, DateTimeOffset now) => Touched(since, now).SelectMany(dag => Runs(dag, since, now));
 
-    public DagDefinition? FindDag(string dagId) => dags.FirstOrDefault(dag => dag.Id == dagId);
+    /// <summary>All DAGs but those of the load of which no run can have changed at or after <paramref name="since"/>.</summary>
+    public IEnumerable<DagDefinition> Touched(DateTimeOffset since, DateTimeOffset now) => dags.Touched(since, now);
 
-    /// <summary>The next moment of a DAG's schedule after an instant; null when it has none. Of a paused DAG: the one at which it was paused.</summary>
-    public static DateTimeOffset? NextRun(DagDefinition dag, DateTimeOffset now) =>
-        dag.Schedule is CronSchedule cron ? At(cron, Index(cron, dag.IsPaused ? PausedSince : now) + 1) : null;
+    public DagDefinition? FindDag(string dagId) => dags.Find(dagId);
 
-    /// <summary>No run of a DAG that ended before has failed; null when none ever has.</summary>
-    public DateTimeOffset? FirstFailure(DagDefinition dag) =>
-        dag.Id == Catalog.Validation && Failures() is [var first, ..] ? first.Start : null;
+    /// <summary>
+    /// The next moment of a DAG's schedule after an instant; null when it has none. Of a paused DAG: the one at which it was paused.
+    /// In the incident dag_overdue: the moment at which nothing happened.
+    /// </summary>
+    public DateTimeOffset? NextRun(DagDefinition dag, DateTimeOffset now)
+    {
+        if (dag.Schedule is not CronSchedule cron)
+            return null;
+        if (Disruption.Of(dag) is { Kind: DisruptionKind.NotScheduled } disruption && incidents.At(disruption.Incident, now) is { } incident)
+            return Microseconds(incident.Start - disruption.Head);
+        return At(cron, Index(cron, dag.IsPaused ? PausedSince : now) + 1);
+    }
+
+    /// <summary>No run of a DAG that ended before has failed, nor any task of one; null when none ever has.</summary>
+    public DateTimeOffset? FirstFailure(DagDefinition dag) => Disruption.Of(dag) is { Kind: DisruptionKind.Fails } ? FirstDisturbed(dag) : null;
 
     /// <summary>
     /// The runs of a job that were started at or before <paramref name="until"/> and not completed before
@@ -74,7 +92,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     /// </summary>
     public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until)
     {
-        if (dags.FirstOrDefault(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName)) is not { } dag)
+        if (Catalog.Dags.FirstOrDefault(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName)) is not { } dag)
             yield break;
         var history = HistoryStart(until);
         var oldest = (since > history ? since : history) - dag.EndsWithin;
@@ -119,9 +137,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     {
         if (PeriodOf(dag) is null)
             return null;
-        var root = Root(dag);
-        var disturbed = root.Id == Catalog.Validation && Failures() is [var first, ..] && first.Start < now ? first.Start : now;
-        return disturbed - dag.EndsWithin;
+        return (FirstDisturbed(Root(dag)) is { } first && first < now ? first : now) - dag.EndsWithin;
     }
 
     /// <summary>How many moments of the schedule are in [from, to).</summary>
@@ -143,56 +159,131 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         _ => RunKind.Manual,
     };
 
-    /// <summary>Every run of a DAG that something set off in [from, to]; some may turn out never to have come about.</summary>
-    IEnumerable<RunKey> Keys(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
+    IEnumerable<DagRun> Existing(IEnumerable<RunKey> keys, DateTimeOffset now)
     {
-        if (dag.IsPaused)
-            yield break;
-        var index = dags.IndexOf(dag);
-        var root = Root(dag);
-        if (Period(root) is { } schedule)
+        var start = HistoryStart(now);
+        foreach (var key in keys)
         {
-            var last = Index(schedule, to);
-            for (var i = Index(schedule, from); i <= last; i++)
-            {
-                if (Moment(i, root) is var moment && moment >= from && moment <= to)
-                    yield return new RunKey(index, RunCause.Schedule, i);
-            }
-        }
-        if (root.Id != Catalog.Validation)
-            yield break;
-        var failures = Failures();
-        for (var i = 0; i < failures.Count; i++)
-        {
-            if (failures[i].Start >= from && failures[i].Start <= to)
-                yield return new RunKey(index, RunCause.Incident, i);
-            if (failures[i].End >= from && failures[i].End <= to)
-                yield return new RunKey(index, RunCause.Repair, i);
+            if (Find(key) is { } run && run.VisibleFrom <= now && run.RunAfter >= start)
+                yield return run;
         }
     }
 
-    List<Incident> Failures() => [.. incidents.Named(IncidentKind.DagFailure)];
+    /// <summary>Every run of a DAG that its schedule (or a person) set off in [from, to]; some may turn out never to have come about.</summary>
+    IEnumerable<RunKey> ScheduleKeys(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
+    {
+        var root = Root(dag);
+        if (dag.IsPaused || Period(root) is not { } schedule)
+            yield break;
+        var index = dags.IndexOf(dag);
+        var stopping = Disruption.Of(root) is { StopsOthers: true } disruption ? disruption.Incident : null;
+        var last = Index(schedule, to);
+        for (var i = Index(schedule, from); i <= last; i++)
+        {
+            var moment = Moment(i, root);
+            if (moment >= from && moment <= to && (stopping is null || incidents.At(stopping, moment) is null))
+                yield return new RunKey(index, RunCause.Schedule, i);
+        }
+    }
+
+    /// <summary>
+    /// Every run of a DAG that an incident, or its end, set off in [from, to]. One with a past was set off at any moment from its date
+    /// to when it came to be seen.
+    /// </summary>
+    IEnumerable<RunKey> IncidentKeys(DagDefinition dag, DateTimeOffset from, DateTimeOffset to)
+    {
+        if (Disruption.Of(Root(dag)) is not { } disruption)
+            yield break;
+        var index = dags.IndexOf(dag);
+        foreach (var (number, incident) in incidents.Named(disruption.Incident).Index())
+        {
+            for (var wave = disruption.StartsRuns ? FirstWave(disruption, incident, from) : long.MaxValue; wave <= MaxWave; wave++)
+            {
+                var moment = WaveOf(disruption, incident, wave);
+                if (Begin(disruption, moment, wave) > to || (wave > 0 && (disruption.Again is null || moment >= incident.End)))
+                    break;
+                if (moment >= from)
+                    yield return new RunKey(index, RunCause.Incident, (number << WaveBits) + wave);
+            }
+            if (disruption.EndsWithRun && incident.End is { } end && end >= from && RepairDate(disruption, incident) <= to)
+                yield return new RunKey(index, RunCause.Repair, number << WaveBits);
+        }
+    }
+
+    /// <summary>A key counts the incidents of a name, and the runs that each has set off.</summary>
+    const int WaveBits = 20;
+
+    const long MaxWave = (1 << WaveBits) - 1;
+
+    static long FirstWave(Disruption disruption, Incident incident, DateTimeOffset from) =>
+        disruption.Again is { } again && from > incident.Start ? Math.Min((from - incident.Start).Ticks / again.Ticks, MaxWave) : 0;
+
+    /// <summary>When an incident sets off its n-th run, for all to see.</summary>
+    static DateTimeOffset WaveOf(Disruption disruption, Incident incident, long wave) => incident.Start + (wave * (disruption.Again ?? TimeSpan.Zero));
+
+    /// <summary>The date that such a run bears: only the first has a past.</summary>
+    static DateTimeOffset Begin(Disruption disruption, DateTimeOffset moment, long wave) => Microseconds(wave == 0 ? moment - disruption.Head : moment);
+
+    /// <summary>The date of the run that starts at an incident's end.</summary>
+    static DateTimeOffset RepairDate(Disruption disruption, Incident incident) =>
+        Microseconds(disruption.StartsRuns ? incident.End!.Value : incident.Start - disruption.Head);
+
+    /// <summary>The first date of a run that an incident touched; null when none has.</summary>
+    DateTimeOffset? FirstDisturbed(DagDefinition root) =>
+        Disruption.Of(root) is { } disruption && incidents.Named(disruption.Incident).FirstOrDefault() is { } first ? first.Start - disruption.Head : null;
 
     /// <summary>The run of a name; null when what should have set it off never did.</summary>
     DagRun? Find(RunKey key)
     {
-        var dag = dags[key.Dag];
+        var dag = dags.All[key.Dag];
         return Trigger(dag) is { } trigger ? FindTriggered(key, dag, trigger.DagId, trigger.TaskId) : FindRoot(key, dag);
     }
 
     DagRun FindRoot(RunKey key, DagDefinition dag)
     {
-        var (kind, at) = key.Cause switch
+        if (key.Cause == RunCause.Schedule)
         {
-            RunCause.Schedule => (KindOf(dag), Moment(key.Index, dag)),
-            RunCause.Incident => (RunKind.Manual, Failures()[(int)key.Index].Start),
-            _ => (RunKind.Manual, Failures()[(int)key.Index].End!.Value),
-        };
-        // What an incident does to a run is settled when the run is asked for, so it is part of the run's name in the cache.
-        var fails = dag.Id == Catalog.Validation && key.Cause != RunCause.Repair && Failures().Exists(incident => incident.Covers(at));
-        return cache.Get((key, fails), () => RunPlayer.Play(seed, key, dag, kind, Microseconds(at), key.Cause != RunCause.Schedule,
-            fails ? Catalog.ValidationGlueTask : null));
+            var moment = Moment(key.Index, dag);
+            var fails = Disruption.Of(dag) is { Kind: DisruptionKind.Fails } failure && incidents.At(failure.Incident, moment) is not null ? failure : null;
+            return Play(key, dag, KindOf(dag), Microseconds(moment), null, fails is null ? null : new Disturbance(fails.Kind, fails.TaskId!));
+        }
+
+        var disruption = Disruption.Of(dag)!;
+        var incident = incidents.Named(disruption.Incident).ElementAt((int)(key.Index >> WaveBits));
+        if (key.Cause == RunCause.Repair)
+            return Play(key, dag, disruption.StartsRuns ? RunKind.Manual : KindOf(dag), RepairDate(disruption, incident), Microseconds(incident.End!.Value), null);
+        var wave = key.Index & MaxWave;
+        var at = WaveOf(disruption, incident, wave);
+        return Play(key, dag, RunKind.Manual, Begin(disruption, at, wave), null, Disturb(disruption, incident, wave, at));
     }
+
+    Disturbance Disturb(Disruption disruption, Incident incident, long wave, DateTimeOffset at)
+    {
+        if (disruption.Kind == DisruptionKind.Fails)
+            return new Disturbance(disruption.Kind, disruption.TaskId!);
+        var end = incident.End ?? Disturbance.Never;
+        var until = disruption is { Kind: DisruptionKind.Runs or DisruptionKind.Queues, HeldFor: { } longest } && at + longest < end ? at + longest : end;
+        var disturbance = new Disturbance(disruption.Kind, disruption.TaskId!) { From = Microseconds(at), Until = until == Disturbance.Never ? until : Microseconds(until), IsFirst = wave == 0 };
+        return disruption.Kind switch
+        {
+            DisruptionKind.Retries => disturbance with { Mapped = StormInstances + (scale / StormDags) },
+            DisruptionKind.FillsPool => Fill(disturbance, disruption),
+            _ => disturbance,
+        };
+    }
+
+    /// <summary>Each run brings as many instances as the pool has slots, the first one twice as many.</summary>
+    static Disturbance Fill(Disturbance disturbance, Disruption disruption)
+    {
+        var slots = Catalog.FindPool(Catalog.Dags.First(dag => dag.Id == disruption.DagId).Tasks.First(task => task.Id == disruption.TaskId).Pool).Slots;
+        var turn = disruption.Again!.Value;
+
+        // Those that wait next are there a minute before those that wait now get their turn.
+        return disturbance with { Turn = turn, NextTurn = disturbance.From + turn + TimeSpan.FromMinutes(1), Mapped = disturbance.IsFirst ? 2 * slots : slots };
+    }
+
+    DagRun Play(RunKey key, DagDefinition dag, RunKind kind, DateTimeOffset runAfter, DateTimeOffset? createdAt, Disturbance? disturbance) =>
+        cache.Get((key, disturbance), () => RunPlayer.Play(seed, key, dag, kind, runAfter, createdAt, disturbance));
 
     DagRun? FindTriggered(RunKey key, DagDefinition dag, string byDag, string byTask)
     {
@@ -200,8 +291,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
         var last = upstream?.TaskInstances.First(instance => instance.Task.Id == byTask).Phases[^1];
         if (last is not { State: TaskState.Success, End: { } end })
             return null;
-        return cache.Get((key, false), () =>
-            RunPlayer.Play(seed, key, dag, KindOf(dag), end.AddMicroseconds(-76_357), brisk: key.Cause != RunCause.Schedule, failingTask: null));
+        return Play(key, dag, KindOf(dag), end.AddMicroseconds(-76_357), null, null);
     }
 
     /// <summary>The n-th moment at which a DAG's root is set off: on the schedule, or when a person happens to.</summary>
@@ -209,7 +299,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents)
     {
         CronSchedule cron => At(cron, index),
         NoSchedule { ByHandEvery: { } every } =>
-            DateTimeOffset.UnixEpoch + ((index + (new Dice(seed, root.Id, index).Next() * 0.9)) * every),
+            Microseconds(DateTimeOffset.UnixEpoch + ((index + (new Dice(seed, root.Id, index).Next() * 0.9)) * every)),
         _ => throw new InvalidOperationException($"{root.Id} is not set off by itself"),
     };
 

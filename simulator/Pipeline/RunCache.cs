@@ -1,18 +1,17 @@
 namespace PipelineExporter.Simulator.Pipeline;
 
 /// <summary>Remembers the runs that were asked for last: two generations, the older dropped when the younger is full.</summary>
-internal sealed class RunCache
+/// <param name="generation">Runs of a generation; one takes some 7 kB.</param>
+internal sealed class RunCache(int generation)
 {
-    const int Generation = 2048;
-
     readonly Lock gate = new();
-    Dictionary<(RunKey Key, bool Fails), DagRun> young = [];
-    Dictionary<(RunKey Key, bool Fails), DagRun> old = [];
+    Dictionary<(RunKey Key, Disturbance? Disturbance), DagRun> young = [];
+    Dictionary<(RunKey Key, Disturbance? Disturbance), DagRun> old = [];
 
     /// <summary>How many were played rather than remembered.</summary>
     public int Played { get; private set; }
 
-    public DagRun Get((RunKey Key, bool Fails) name, Func<DagRun> play)
+    public DagRun Get((RunKey Key, Disturbance? Disturbance) name, Func<DagRun> play)
     {
         lock (gate)
         {
@@ -23,7 +22,7 @@ internal sealed class RunCache
                 run = play();
                 Played++;
             }
-            if (young.Count == Generation)
+            if (young.Count == generation)
                 (young, old) = ([], young);
             young.Add(name, run);
             return run;

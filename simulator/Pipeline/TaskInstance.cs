@@ -31,6 +31,8 @@ internal readonly record struct TaskPhase(DateTimeOffset At, TaskState State, in
     public int Generation { get; init; }
 
     public DateTimeOffset GenerationAt { get; init; }
+
+    public bool IsFinal => State is TaskState.Success or TaskState.Failed or TaskState.UpstreamFailed or TaskState.Skipped or TaskState.Removed;
 }
 
 /// <summary>One task of one run, or one map index of it, from its creation to its end.</summary>
@@ -69,14 +71,14 @@ internal sealed record TaskInstance(DagRun Run, TaskDefinition Task, int MapInde
             yield return current;
     }
 
-    /// <summary>The try ends of its whole life: tries that failed and were retried, and the final one.</summary>
+    /// <summary>The try ends of its whole life: tries that failed and were retried, and the final one. An incident may hold that back.</summary>
     public IEnumerable<TaskPhase> Ends()
     {
         for (var i = 0; i < Phases.Length; i++)
         {
             if (Phases[i].State == TaskState.UpForRetry)
                 yield return Phases[i] with { State = TaskState.Failed };
-            else if (i == Phases.Length - 1)
+            else if (i == Phases.Length - 1 && Phases[i].IsFinal)
                 yield return Phases[i];
         }
     }

@@ -57,6 +57,7 @@ public sealed class SimulatorHostTests
     [InlineData("--colour=red")]
     [InlineData("--listen-address=nowhere")]
     [InlineData("--seed=many")]
+    [InlineData("--simulator.dags=-1")]
     public async Task The_program_says_in_one_line_what_it_cannot_use_and_exits_with_2(string argument)
     {
         using var program = Start(argument);
@@ -70,12 +71,16 @@ public sealed class SimulatorHostTests
     [Fact]
     public async Task The_program_says_where_it_listens_and_serves()
     {
-        using var program = Start("--listen-address=127.0.0.1:0", "--smtp-listen-address=");
+        using var program = Start("--listen-address=127.0.0.1:0", "--smtp-listen-address=", "--simulator.dags=3");
         try
         {
             var line = await program.StandardOutput.ReadLineAsync();
             using var http = new HttpClient { BaseAddress = new Uri(line!.Split(' ')[^1]) };
             Assert.Contains("3.3.2", await http.GetStringAsync("airflow3/api/v2/version"), StringComparison.Ordinal);
+            var now = TimeProvider.System.GetUtcNow();
+            var truth = await http.GetStringAsync($"simulator/truth?from={now.AddHours(-3):yyyy-MM-ddTHH:mm:ssZ}&to={now.AddSeconds(-1):yyyy-MM-ddTHH:mm:ssZ}");
+            Assert.Contains("load_0002", truth, StringComparison.Ordinal);
+            Assert.DoesNotContain("load_0003", truth, StringComparison.Ordinal);
         }
         finally
         {

@@ -111,19 +111,19 @@ internal sealed class AirflowV1(PipelineModel model, FaultInjector faults, TimeP
     {
         var row = new RowWriter(json, zulu: false);
         json.WriteStartObject();
-        Component("dag_processor", null, healthy: false);
+        Component("dag_processor", null, status: null);
         json.WriteStartObject("metadatabase");
         row.Text("status", "healthy");
         json.WriteEndObject();
-        Component("scheduler", call.Data.SchedulerHeartbeat, healthy: true);
-        Component("triggerer", call.Data.TriggererHeartbeat, healthy: true);
+        Component("scheduler", call.Data.SchedulerHeartbeat, call.Data.IsSchedulerHealthy ? "healthy" : "unhealthy");
+        Component("triggerer", call.Data.TriggererHeartbeat, "healthy");
         json.WriteEndObject();
 
-        void Component(string name, DateTimeOffset? heartbeat, bool healthy)
+        void Component(string name, DateTimeOffset? heartbeat, string? status)
         {
             json.WriteStartObject(name);
             row.Time($"latest_{name}_heartbeat", heartbeat);
-            row.Text("status", healthy ? "healthy" : null);
+            row.Text("status", status);
             json.WriteEndObject();
         }
     }

@@ -117,15 +117,15 @@ internal sealed class AirflowV2(PipelineModel model, FaultInjector faults, TimeP
         json.WriteStartObject("metadatabase");
         row.Text("status", "healthy");
         json.WriteEndObject();
-        Component("scheduler", call.Data.SchedulerHeartbeat);
-        Component("triggerer", call.Data.TriggererHeartbeat);
-        Component("dag_processor", call.Data.DagProcessorHeartbeat);
+        Component("scheduler", call.Data.SchedulerHeartbeat, call.Data.IsSchedulerHealthy);
+        Component("triggerer", call.Data.TriggererHeartbeat, healthy: true);
+        Component("dag_processor", call.Data.DagProcessorHeartbeat, healthy: true);
         json.WriteEndObject();
 
-        void Component(string name, DateTimeOffset heartbeat)
+        void Component(string name, DateTimeOffset heartbeat, bool healthy)
         {
             json.WriteStartObject(name);
-            row.Text("status", "healthy");
+            row.Text("status", healthy ? "healthy" : "unhealthy");
             row.Time($"latest_{name}_heartbeat", heartbeat);
             json.WriteEndObject();
         }

@@ -96,7 +96,7 @@ public sealed class AirflowV2Tests(SimulatorClient simulator) : IClassFixture<Si
         Assert.Equal(["gzip"], answer.Content.Headers.ContentEncoding);
         await using var gzip = new GZipStream(await answer.Content.ReadAsStreamAsync(), CompressionMode.Decompress);
         using var body = await JsonDocument.ParseAsync(gzip);
-        Assert.Equal(14, body.RootElement.GetProperty("total_entries").GetInt32());
+        Assert.Equal(21, body.RootElement.GetProperty("total_entries").GetInt32());
         using var plain = await simulator.SendAsync("3.3", "/dags");
         Assert.Empty(plain.Content.Headers.ContentEncoding);
     }

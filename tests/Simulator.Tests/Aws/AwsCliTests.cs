@@ -47,6 +47,26 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     }
 
     [Fact]
+    public async Task Reads_the_workers_metrics_as_mwaa_sends_them()
+    {
+        var metrics = (await AwsAsync(
+            "cloudwatch", "list-metrics", "--namespace", "AWS/MWAA", "--metric-name", "MemoryUtilization", "--dimensions", "Name=Environment,Value=music-streaming"))["Metrics"]!.AsArray();
+        var now = TimeProvider.System.GetUtcNow();
+        var data = await AwsAsync(
+            "cloudwatch", "get-metric-data",
+            "--start-time", now.AddMinutes(-20).ToString("O"),
+            "--end-time", now.ToString("O"),
+            "--metric-data-queries", $$"""[{"Id": "a", "MetricStat": {"Metric": {{metrics[0]!.ToJsonString()}}, "Period": 60, "Stat": "Maximum"} }]""");
+
+        Assert.Equal(
+            ["AdditionalWorker", "BaseWorker", "Scheduler", "WebServer"],
+            metrics.Select(metric => (string)metric!["Dimensions"]!.AsArray().Single(dimension => (string)dimension!["Name"]! == "Cluster")!["Value"]!).Order());
+        var result = Assert.Single(data["MetricDataResults"]!.AsArray())!;
+        Assert.InRange(result["Values"]!.AsArray().Count, 17, 20);
+        Assert.All(result["Values"]!.AsArray(), value => Assert.InRange((double)value!, 20, 70));
+    }
+
+    [Fact]
     public async Task Assumes_a_role_and_uses_it()
     {
         var assumed = await AwsAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/reader", "--role-session-name", "cli");

@@ -299,6 +299,8 @@ public sealed class CloudWatchServiceTests
     [InlineData("""{"Namespace": "AWS/Glue"}""", 0)]
     [InlineData("""{"MetricName": "glue.driver.aggregate.elapsedTime"}""", 3)]
     [InlineData("""{"MetricName": "other"}""", 0)]
+    [InlineData("""{"Namespace": "AWS/MWAA"}""", 8)]
+    [InlineData("""{"Namespace": "AWS/MWAA", "Dimensions": [{"Name": "Cluster", "Value": "BaseWorker"}]}""", 2)]
     [InlineData("""{"Dimensions": [{"Name": "JobName"}]}""", 3)]
     [InlineData("""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}]}""", 1)]
     [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 0)]

@@ -101,7 +101,7 @@ public sealed class FaultTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
             using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
             Assert.Equal(
-                SimulatorClient.Text(Airflow.RecordedAnswersTests.Recorded("2.11", recording), "detail")!.Replace("['pools'][3]", "['pools'][4]", StringComparison.Ordinal),
+                SimulatorClient.Text(Airflow.RecordedAnswersTests.Recorded("2.11", recording), "detail")!.Replace("['pools'][3]", "['pools'][5]", StringComparison.Ordinal),
                 SimulatorClient.Text(body.RootElement, "detail"));
         }
 

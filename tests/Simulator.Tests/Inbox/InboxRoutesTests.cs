@@ -5,6 +5,7 @@ using MailKit.Net.Smtp;
 using MailKit.Security;
 using MimeKit;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Simulator.Control;
 
 namespace PipelineExporter.Simulator.Tests.Inbox;
 
@@ -175,6 +176,9 @@ public sealed class InboxRoutesTests : IAsyncLifetime
             [$"{origin}/airflow2", $"{origin}/airflow3", $"{origin}/simulator/slack", simulator.SmtpEndpoint!.ToString(), "dag_failure"],
             expected => Assert.Contains(expected, page, StringComparison.Ordinal));
         Assert.Contains("""data-method="POST" data-path="/simulator/incidents" data-body="{&quot;name&quot;: &quot;dag_failure&quot;}">Start""", page, StringComparison.Ordinal);
+
+        Assert.All(IncidentKind.All, kind => Assert.Contains($"&quot;{kind.Name}&quot;}}\">Start", page, StringComparison.Ordinal));
+        Assert.All(IncidentKind.All.Select(kind => kind.Area).Distinct(), area => Assert.Contains($"<th colspan=\"5\">{area}</th>", page, StringComparison.Ordinal));
 
         await PostAsync("/simulator/incidents", """{"name": "dag_failure"}""");
         Assert.Contains("""data-method="DELETE" data-path="/simulator/incidents/dag_failure">End""", await http.GetStringAsync("/", Ct), StringComparison.Ordinal);

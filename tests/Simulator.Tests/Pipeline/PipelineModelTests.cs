@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Simulator.Airflow;
 using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Pipeline;
 
@@ -31,7 +32,7 @@ public sealed class PipelineModelTests
             Assert.False(run.Failed, $"{run.Dag.Id} {run.RunAfter:O}");
             Assert.All(run.TaskInstances, instance => Assert.Contains(instance.Phases[^1].State, new[] { TaskState.Success, TaskState.Skipped }));
         }
-        Assert.InRange(runs, days * 3800, days * 4500);
+        Assert.InRange(runs, days * 3900, days * 4600);
     }
 
     [Fact]
@@ -63,6 +64,16 @@ public sealed class PipelineModelTests
             var oldest = model.Runs(dag, DateTimeOffset.UnixEpoch, Now).First().RunAfter;
             Assert.InRange(oldest, Now.AddDays(-91), Now.AddDays(-88.5));
             Assert.True(oldest >= PipelineModel.HistoryStart(Now));
+        }
+    }
+
+    [Fact]
+    public void Every_run_is_found_by_its_id()
+    {
+        foreach (var edition in new[] { Edition.V1, Edition.V2 })
+        {
+            var data = new AirflowData(model, new FaultInjector(time, 1), edition, Now);
+            Assert.All(model.Runs(Now.AddHours(-12), Now), run => Assert.Same(run, data.FindRun(run.Dag.Id, edition.RunId(run))));
         }
     }
 

@@ -1,0 +1,195 @@
+using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Control;
+using PipelineExporter.Simulator.Pipeline;
+
+namespace PipelineExporter.Simulator.Tests.Control;
+
+/// <summary>Each incident raises the condition of its alert, that of no other, and for as long as it lasts.</summary>
+public sealed class IncidentAlertTests
+{
+    static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 40, 123, 456, TimeSpan.Zero);
+
+    /// <summary>Busy from time to time without any incident; alerts want it to be so for a quarter of an hour.</summary>
+    const string BusyPool = "AirflowPoolSaturated enrichment_pool";
+
+    public static TheoryData<string, string> Kinds() => new()
+    {
+        { IncidentKind.DagFailure, "PipelineFailure music_streaming_validation|AirflowTaskFailure music_streaming_validation" },
+        { IncidentKind.TaskFailure, "AirflowTaskFailure label_notifications" },
+        { IncidentKind.DagSlow, "AirflowDagDuration quarterly_royalty_audit" },
+        { IncidentKind.TaskSlow, "AirflowTaskDuration search_index_rebuild" },
+        { IncidentKind.DagOverdue, "AirflowDagOverdue release_calendar_import" },
+        { IncidentKind.SchedulerDown, "AirflowComponentUnhealthy scheduler" },
+        { IncidentKind.PoolFull, "AirflowPoolSaturated render_pool" },
+        { IncidentKind.QueueBacklog, "AirflowQueueBacklog gpu" },
+        { IncidentKind.ImportError, "AirflowImportErrors" },
+        { IncidentKind.RetriesStorm, "AirflowRetryStorm" },
+        { IncidentKind.WorkerCpu, "AirflowWorkerCpuHigh BaseWorker" },
+        { IncidentKind.WorkerMemory, "AirflowWorkerMemoryHigh BaseWorker" },
+    };
+
+    [Fact]
+    public void Each_kind_is_tried_and_says_which_alert_it_fires()
+    {
+        Assert.Equal(IncidentKind.All.Select(kind => kind.Name).Order(), Kinds().Select(row => row.Data.Item1).Order());
+        foreach (var (name, conditions) in Kinds().Select(row => row.Data))
+            Assert.Contains(conditions.Split('|'), condition => condition.Split(' ')[0] == IncidentKind.All.Single(kind => kind.Name == name).Alert);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void It_raises_the_condition_of_its_alert_and_no_other_while_it_lasts(string name, string expected)
+    {
+        var (model, time) = Run(name, TimeSpan.FromHours(4));
+        Assert.DoesNotContain(Conditions.At(model, time, Now.AddTicks(-1)), condition => condition != BusyPool);
+
+        SortedSet<string> conditions = new(expected.Split('|'), StringComparer.Ordinal);
+        var from = Now + name switch
+        {
+            // Retries have to outweigh what went well in the quarter of an hour before.
+            IncidentKind.RetriesStorm => TimeSpan.FromMinutes(3),
+            IncidentKind.SchedulerDown => TimeSpan.FromSeconds(30),
+            IncidentKind.WorkerCpu or IncidentKind.WorkerMemory => TimeSpan.FromMinutes(2),
+            _ => TimeSpan.FromSeconds(20),
+        };
+        for (var at = from; at < Now.AddHours(4); at = at.AddSeconds(97))
+            Assert.Equal(conditions, Conditions.At(model, time, at).Where(condition => condition != BusyPool));
+        for (var at = Now.AddHours(4); at < Now.AddHours(5); at = at.AddMinutes(2))
+            Assert.Subset(conditions, Conditions.At(model, time, at).Where(condition => condition != BusyPool).ToHashSet());
+        Assert.DoesNotContain(Conditions.At(model, time, Now.AddHours(5).AddMinutes(1)), condition => condition != BusyPool);
+    }
+
+    [Theory]
+    [InlineData(IncidentKind.DagSlow)]
+    [InlineData(IncidentKind.TaskSlow)]
+    [InlineData(IncidentKind.PoolFull)]
+    [InlineData(IncidentKind.QueueBacklog)]
+    [InlineData(IncidentKind.RetriesStorm)]
+    [InlineData(IncidentKind.DagOverdue)]
+    [InlineData(IncidentKind.TaskFailure)]
+    public void Soon_after_its_end_everything_that_it_held_has_succeeded(string name)
+    {
+        foreach (var lasts in new[] { 0.3, 1, 20, 100, 3_000, 20_000 })
+        {
+            var end = Now.AddSeconds(lasts);
+            var (model, _) = Run(name, end - Now);
+            var dag = DagOf(model, name);
+            var runs = model.Runs(dag, Now, end.AddHours(1)).Where(run => run.Key.Cause != RunCause.Schedule).ToList();
+            Assert.NotEmpty(runs);
+            Assert.All(runs, run =>
+            {
+                Assert.InRange(run.EndDate, Now.AddSeconds(0.1), end.AddSeconds(30));
+                Assert.False(run.Failed);
+                if (name != IncidentKind.TaskFailure)
+                    Assert.All(run.TaskInstances, instance => Assert.Equal(TaskState.Success, instance.Phases[^1].State));
+                Assert.All(run.TaskInstances, instance => Assert.Equal(instance.Phases.OrderBy(phase => phase.At), instance.Phases));
+            });
+        }
+    }
+
+    /// <summary>Whoever asks about an instant gets one answer, before and after an incident's start, and before and after its end.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void It_changes_nothing_that_was(string name, string alert)
+    {
+        Assert.NotEmpty(alert);
+        var time = new FakeTimeProvider(Now);
+        var incidents = new IncidentLog(time);
+        var model = new PipelineModel(1, incidents);
+        var before = Describe(model, Now.AddTicks(-1));
+        incidents.Start(name);
+        Assert.Equal(before, Describe(model, Now.AddTicks(-1)));
+        List<(DateTimeOffset At, string Rows)> seen = [];
+        foreach (var seconds in new[] { 0, 1, 7, 61, 200, 1_201, 1_261, 5_000 })
+        {
+            time.SetUtcNow(Now.AddSeconds(seconds));
+            seen.Add((time.GetUtcNow(), Describe(model, time.GetUtcNow())));
+        }
+        time.Advance(TimeSpan.FromMilliseconds(1234.5678));
+        incidents.End(name);
+        time.Advance(TimeSpan.FromHours(1));
+        foreach (var (at, rows) in seen)
+            Assert.Equal(rows, Describe(model, at));
+    }
+
+    /// <summary>What ended was live before: an exporter that polled all the time has missed nothing, and counts what the truth says.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Nothing_ends_before_it_could_be_seen_and_the_truth_of_the_parts_is_that_of_the_whole(string name, string alert)
+    {
+        Assert.NotEmpty(alert);
+        var (model, _) = Run(name, TimeSpan.FromHours(1));
+        foreach (var run in model.Runs(Now, Now.AddHours(2)))
+        {
+            Assert.True(run.EndDate > run.VisibleFrom);
+            Assert.All(run.TaskInstances.SelectMany(instance => instance.Ends()), end => Assert.True(end.At >= run.VisibleFrom));
+        }
+
+        var (from, to) = (Now.AddHours(-3), Now.AddHours(2));
+        var whole = Truth.Of(model, Edition.V2, from, to);
+        var (tries, finished, runs) = (0, 0, 0);
+        for (var at = from; at < to; at = at.AddMinutes(20))
+        {
+            var part = Truth.Of(model, Edition.V2, at, at.AddMinutes(20));
+            tries += part.TaskTries.Sum(count => count.Count);
+            finished += part.TaskInstancesFinished.Sum(count => count.Count);
+            runs += part.DagRuns.Sum(count => count.Count);
+        }
+        Assert.Equal((whole.TaskTries.Sum(count => count.Count), whole.TaskInstancesFinished.Sum(count => count.Count), whole.DagRuns.Sum(count => count.Count)), (tries, finished, runs));
+    }
+
+    [Fact]
+    public void The_overdue_run_is_created_at_the_end_with_the_date_that_it_missed()
+    {
+        var (model, _) = Run(IncidentKind.DagOverdue, TimeSpan.FromHours(5));
+        var dag = model.FindDag(Catalog.ReleaseCalendar)!;
+        Assert.Equal(Now.AddHours(-1), model.NextRun(dag, Now.AddHours(4)));
+        Assert.InRange(model.NextRun(dag, Now.AddHours(5))!.Value, Now.AddHours(5), Now.AddHours(9));
+
+        var late = Assert.Single(model.Runs(dag, Now, Now.AddHours(5).AddMinutes(1)));
+        Assert.Equal((RunKind.Scheduled, Now.AddHours(-1)), (late.Kind, late.RunAfter));
+        Assert.InRange(late.StartDate, Now.AddHours(5), Now.AddHours(5).AddSeconds(1));
+    }
+
+    [Fact]
+    public void A_held_run_is_found_by_its_id_and_the_pool_is_full_to_the_moment()
+    {
+        var (model, time) = Run(IncidentKind.PoolFull, TimeSpan.FromHours(3));
+        for (var at = Now.AddSeconds(3); at < Now.AddHours(3); at = at.AddSeconds(7))
+        {
+            var pool = model.Runs(model.FindDag(Catalog.CoverArt)!, at, at).SelectMany(run => run.TaskInstances)
+                .Where(instance => instance.Task.Pool == "render_pool").Select(instance => instance.At(at)?.State).ToList();
+            Assert.Equal(4, pool.Count(state => state is TaskState.Queued or TaskState.Running));
+            Assert.True(pool.Count(state => state is TaskState.Queued or TaskState.Scheduled) >= 4);
+        }
+
+        foreach (var name in new[] { IncidentKind.DagSlow, IncidentKind.TaskSlow, IncidentKind.QueueBacklog, IncidentKind.DagOverdue })
+        {
+            var (held, _) = Run(name, TimeSpan.FromHours(3));
+            foreach (var edition in new[] { Edition.V1, Edition.V2 })
+            {
+                var data = new AirflowData(held, new FaultInjector(time, 1), edition, Now.AddHours(3.5));
+                var runs = held.Runs(DagOf(held, name), Now, Now.AddHours(3.5)).Where(run => run.Key.Cause != RunCause.Schedule).ToList();
+                Assert.NotEmpty(runs);
+                Assert.All(runs, run => Assert.Same(run, data.FindRun(run.Dag.Id, edition.RunId(run))));
+            }
+        }
+    }
+
+    /// <summary>A model in which an incident was on from now for a while.</summary>
+    static (PipelineModel Model, FakeTimeProvider Time) Run(string name, TimeSpan lasts)
+    {
+        var time = new FakeTimeProvider(Now);
+        var incidents = new IncidentLog(time);
+        incidents.Start(name);
+        time.Advance(lasts);
+        incidents.End(name);
+        return (new PipelineModel(1, incidents), time);
+    }
+
+    static DagDefinition DagOf(PipelineModel model, string name) => model.Dags.Single(dag => Disruption.Of(dag)?.Incident == name);
+
+    static string Describe(PipelineModel model, DateTimeOffset at) => string.Join('\n', model.Runs(at.AddHours(-3), at).SelectMany(run =>
+        run.TaskInstances.Select(instance => $"{run.Dag.Id} {run.Suffix} {run.StateAt(at)} {run.EndAt(at):O} {instance.Task.Id} {instance.MapIndex} {instance.At(at)}")));
+}
