@@ -167,9 +167,7 @@ internal sealed class RunEditor
         foreach (var task in run.Dag.Tasks)
             outcomes[task.Id] = Resume(task, start, edited);
         var isHeld = outcomes.Values.Any(outcome => outcome.At == Never);
-        var failed = run.Dag.Tasks
-            .Where(task => !run.Dag.Tasks.Any(other => other.Upstream.Contains(task.Id)))
-            .Any(leaf => outcomes[leaf.Id].State is TaskState.Failed or TaskState.UpstreamFailed);
+        var failed = run.Dag.Leaves.Any(leaf => outcomes[leaf.Id].State is TaskState.Failed or TaskState.UpstreamFailed);
         var end = isHeld ? Never : Plus(outcomes.Values.Select(outcome => outcome.At).Append(start).Max(), dice.Between(0.01, 0.5));
         run.Edits = run.Edits.Add(new RunSpan(at, queuedAt, startDate, end, failed));
     }

@@ -58,14 +58,14 @@ internal sealed class RunMetrics(AirflowCollection settings)
     }
 
     /// <summary>Counts what a listed run tells.</summary>
-    /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it.</remarks>
+    /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it. A run that was ended by
+    /// hand before it started has none.</remarks>
     public void Count(LedgerBatch batch, Poll poll, DagRun run)
     {
         var type = run.RunType ?? "unknown";
         Declare(batch, run.DagId, type);
-        var started = run.StartDate is { } start ? (start.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
-        CountOverThreshold(batch, poll, run, started);
-        if (!AirflowStates.IsFinished(run) || !batch.TryRecord(Key("run", run, started), At(run, poll)) || !poll.Counts(run.EndDate))
+        CountOverThreshold(batch, poll, run);
+        if (!AirflowStates.IsFinished(run) || !batch.TryRecord(Key("run", run), At(run, poll)) || !poll.Counts(run.EndDate))
             return;
         batch.Add(Finished, 1, run.DagId, type, run.State!);
         if (run is { StartDate: { } from, EndDate: { } to } && to >= from)
@@ -110,16 +110,23 @@ internal sealed class RunMetrics(AirflowCollection settings)
     }
 
     /// <summary>The run's duration was or is longer than it may be.</summary>
-    private void CountOverThreshold(LedgerBatch batch, Poll poll, DagRun run, string started)
+    private void CountOverThreshold(LedgerBatch batch, Poll poll, DagRun run)
     {
         if (run.StartDate is not { } start || settings.Thresholds.DagRunDuration(run.DagId) is not { } threshold)
             return;
         var until = AirflowStates.IsFinished(run) ? run.EndDate : run.State == "running" ? poll.Now : null;
-        if (until - start > threshold && batch.TryRecord(Key("run.over", run, started), At(run, poll)) && poll.Counts(run.EndDate))
+        if (until - start > threshold && batch.TryRecord(Key("run.over", run), At(run, poll)) && poll.Counts(run.EndDate))
             batch.Add(OverThreshold, 1, run.DagId);
     }
 
-    private EventKey Key(string kind, DagRun run, string started) => EventKey.Of(kind, settings.Endpoint.Environment, run.DagId, run.RunId, started);
+    private EventKey Key(string kind, DagRun run)
+    {
+        string[] finish = run.StartDate is null ? ["-", Microseconds(run.EndDate)] : [Microseconds(run.StartDate)];
+        return EventKey.Of([kind, settings.Endpoint.Environment, run.DagId, run.RunId, .. finish]);
+    }
+
+    private static string Microseconds(DateTimeOffset? at) =>
+        at is { } instant ? (instant.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
 
     private static DateTimeOffset At(DagRun run, Poll poll) => run.EndDate ?? run.StartDate ?? run.RunAfter ?? run.LogicalDate ?? poll.Now;
 

@@ -32,10 +32,7 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
         foreach (var number in UnseenTries(row).ToList())
         {
             // A number can stand there twice: a try that ran, and the row that was cleared or decided without running.
-            var found = tries
-                .Where(t => t.TryNumber == number && Outcome(t) is not null)
-                .MinBy(t => t.State == "upstream_failed");
-            if (found is not null)
+            if (tries.FirstOrDefault(t => t.TryNumber == number && IsTry(t) && Outcome(t) is not null) is { } found)
             {
                 CountOverThreshold(found);
                 CountTry(found, isFinal: Outcome(found) != "failed" || found.TryNumber > found.MaxTries);
@@ -59,7 +56,7 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
             return;
         Declare(row);
         CountOverThreshold(row);
-        if (row.TryNumber >= 1)
+        if (IsTry(row))
             CountTry(row, isFinal: row.State != "up_for_retry");
         else if (Outcome(row) is { } outcome && batch.TryRecord(Key(row, "outcome"), At(row)) && poll.Counts(row.EndDate))
             batch.Add(TaskMetrics.Finished, 1, row.DagId, metrics.Label(row), outcome);
@@ -67,7 +64,7 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
 
     /// <summary>How long the row's try took, when it is finished and has dates of its own.</summary>
     public static TimeSpan? Duration(TaskInstance row) =>
-        Outcome(row) is not (null or "upstream_failed") && row is { TryNumber: >= 1, StartDate: { } start, EndDate: { } end } && end >= start
+        IsTry(row) && Outcome(row) is not null && row is { StartDate: { } start, EndDate: { } end } && end >= start
             ? end - start
             : null;
 
@@ -76,6 +73,9 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
 
     /// <summary>When the row's try started, while it runs; only then is the start its own and not that of the try before.</summary>
     public static DateTimeOffset? RunningSince(TaskInstance row) => row.State is "running" or "deferred" ? row.StartDate : null;
+
+    /// <summary>Number 0 was never tried. upstream_failed is decided without a try, also of an instance that was cleared and has had one.</summary>
+    private static bool IsTry(TaskInstance row) => row.TryNumber >= 1 && row.State != "upstream_failed";
 
     /// <summary>The state that a finished try counts under; null while it is not finished. "removed" is the fate of a row, not of a try.</summary>
     private static string? Outcome(TaskInstance row) => row.State switch
@@ -87,7 +87,7 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
     };
 
     /// <summary>A queued or scheduled try may yet be cleared before it runs.</summary>
-    private static bool HasStarted(TaskInstance row) => row.State is not (null or "scheduled" or "queued" or "upstream_failed" or "removed");
+    private static bool HasStarted(TaskInstance row) => row.State is not (null or "scheduled" or "queued" or "removed");
 
     /// <summary>At the first poll the earlier tries of a row are history and need not be looked at, unless the next one is still to come.</summary>
     private bool IsHistory(TaskInstance row) => poll.IsFirst && row.State is not ("scheduled" or "queued");
@@ -160,9 +160,8 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
             metrics.Declare(batch, row);
     }
 
-    /// <summary>When it happened, for the age of its key.</summary>
-    private DateTimeOffset At(TaskInstance row) =>
-        row.EndDate ?? row.StartDate ?? row.QueuedWhen ?? row.ScheduledWhen ?? row.RunAfter ?? row.LogicalDate ?? row.ExecutionDate ?? poll.Now;
+    /// <summary>When it happened, for the age of its key. The dates of its run do not tell: a backfill's are years old.</summary>
+    private DateTimeOffset At(TaskInstance row) => row.EndDate ?? row.StartDate ?? row.QueuedWhen ?? row.ScheduledWhen ?? poll.Now;
 
     private EventKey Key(TaskInstance row, string kind, params ReadOnlySpan<int> numbers) =>
         EventKey.Of([kind, environment, row.DagId, row.RunId, row.TaskId, Text(row.MapIndex), .. Texts(numbers)]);

@@ -29,14 +29,16 @@ internal sealed class AirflowConnection : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="requested">Called after each request that went out, with its <see cref="RequestOutcome"/>.</param>
     /// <param name="log">Told what cannot be asked for.</param>
-    public AirflowConnection(AirflowEndpoint endpoint, TimeProvider time, Action<string> requested, ILogger? log = null)
+    /// <param name="network">What carries requests to Airflow itself; sockets by default.</param>
+    public AirflowConnection(
+        AirflowEndpoint endpoint, TimeProvider time, Action<string> requested, ILogger? log = null, HttpMessageHandler? network = null)
     {
         Endpoint = endpoint;
         var url = endpoint.Url.AbsoluteUri.EndsWith('/') ? endpoint.Url : new Uri(endpoint.Url.AbsoluteUri + "/");
         HttpMessageHandler transport = endpoint.Credential is AirflowCredential.Mwaa amazon
             ? new MwaaHandler(
                 endpoint.Environment, amazon, new AwsSource(amazon.Source, time, requested, amazon.Keys, MwaaResilience), time, log ?? NullLogger.Instance)
-            : new RequestCounter(requested, new SocketsHttpHandler
+            : new RequestCounter(requested, network ?? new SocketsHttpHandler
             {
                 AllowAutoRedirect = false, // a redirect would carry the exporter to who knows where
                 AutomaticDecompression = DecompressionMethods.All,

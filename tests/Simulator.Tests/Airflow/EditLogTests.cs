@@ -74,6 +74,19 @@ public sealed class EditLogTests
         Assert.Equal((TaskState.Success, 2), (edits.Apply(run).TaskInstances[^1].Phases[^1].State, edits.Apply(run).TaskInstances[^1].Phases[^1].Try));
     }
 
+    [Fact]
+    public void A_task_that_runs_however_the_ones_before_it_ended_runs_after_one_that_was_set_to_failed_and_its_run_succeeds()
+    {
+        var run = new EditedRuns(model, edits).Runs(model.FindDag(Catalog.LabelNotifications)!, Now.AddHours(-1), Now).First(run => run.EndDate < Now);
+        var sending = run.TaskInstances.Single(instance => instance.Task.Id == "send_notices").Phases.First(phase => phase.State == TaskState.Running).At.AddSeconds(1);
+        edits.Add(new TaskStateSet(sending, run.Key, [new TaskKey("send_notices", -1)], TaskState.Failed));
+        var edited = edits.Apply(run);
+        Assert.Equal([TaskState.Success, TaskState.Failed, TaskState.Success], edited.TaskInstances.Select(instance => instance.Phases[^1].State));
+        Assert.Equal(RunState.Success, edited.StateAt(Now.AddHours(1)));
+        Assert.Equal(sending, edited.TaskInstances[1].Phases[^1].End);
+        Assert.InRange(edited.TaskInstances[2].Phases.First(phase => phase.State == TaskState.Running).At - sending, TimeSpan.Zero, TimeSpan.FromSeconds(4));
+    }
+
     [Theory]
     [InlineData("id", 0, 100)]
     [InlineData("-end_date", 90, 30)]
