@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace PipelineExporter.State;
 
-/// <summary>16 bytes that stand for one event that is counted once: a finished try, a finished run.</summary>
-internal readonly record struct EventKey
+/// <summary>8 bytes that stand for one event that is counted once: a finished try, a finished run.</summary>
+/// <remarks>
+/// The first half of an XxHash128. Among 5 million keys, that an event is taken for another one and not counted happens once in
+/// 4 million million events: once in 80,000 years at 130,000 events a day.
+/// </remarks>
+internal readonly record struct EventKey(long Value)
 {
-    private readonly UInt128 value;
-
-    private EventKey(UInt128 value) => this.value = value;
-
     /// <summary>The key of these parts, in this order; ("a", "bc") and ("ab", "c") differ.</summary>
     public static EventKey Of(params ReadOnlySpan<string> parts)
     {
@@ -21,13 +21,6 @@ internal readonly record struct EventKey
             hash.Append(MemoryMarshal.AsBytes(part.AsSpan()));
         }
 
-        return new(hash.GetCurrentHashAsUInt128());
-    }
-
-    public byte[] ToBytes()
-    {
-        var bytes = new byte[16];
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, value);
-        return bytes;
+        return new((long)(ulong)(hash.GetCurrentHashAsUInt128() >> 64));
     }
 }

@@ -35,16 +35,17 @@ internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider tim
 
     internal static long DayOf(DateTimeOffset at) => at.UtcTicks / TimeSpan.TicksPerDay;
 
-    /// <summary>Once a day, forgets what is older than the retention.</summary>
-    internal void PurgeDaily()
+    /// <summary>Forgets what is older than the retention: series once a day, keys little by little.</summary>
+    internal void Purge()
     {
         lock (gate)
         {
+            var oldest = DayOf(Oldest);
+            file.PurgeEvents(oldest);
             var today = DayOf(Now);
             if (purgedDay == today)
                 return;
-            var oldest = DayOf(Oldest);
-            file.Purge(oldest);
+            file.PurgeSeries(oldest);
             foreach (var ledger in scopes.Values)
                 ledger.Forget(oldest);
             purgedDay = today;

@@ -106,7 +106,7 @@ internal sealed class SourceLedger
 
     internal void Commit(LedgerBatch batch)
     {
-        ledger.PurgeDaily();
+        ledger.Purge();
         lock (gate)
         {
             var today = Ledger.DayOf(ledger.Now);

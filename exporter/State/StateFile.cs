@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 
@@ -9,7 +10,7 @@ namespace PipelineExporter.State;
 /// </summary>
 internal sealed partial class StateFile : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     // SQLite's result codes CORRUPT, FULL, NOTADB and CONSTRAINT_PRIMARYKEY.
     private const int DamagedCode = 11;
@@ -18,7 +19,7 @@ internal sealed partial class StateFile : IDisposable
     private const int PrimaryKeyCode = 1555;
 
     private const string Schema = """
-        CREATE TABLE IF NOT EXISTS event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS event (key INTEGER PRIMARY KEY, day INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS series (
             scope TEXT NOT NULL, family TEXT NOT NULL, labels BLOB NOT NULL, value BLOB NOT NULL, shown BLOB NOT NULL,
             touched INTEGER NOT NULL, PRIMARY KEY (scope, family, labels)) WITHOUT ROWID;
@@ -29,10 +30,19 @@ internal sealed partial class StateFile : IDisposable
             scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
         """;
 
+    /// <summary>An event's day is stored as the number of days since 2020-01-01, which takes two bytes for the next 89 years.</summary>
+    private const long FirstDay = 737_424;
+
+    /// <summary>So many keys at a time are searched for old ones. A day's keys stand on all pages: deleting them at once writes the whole file.</summary>
+    private const int PurgedAtATime = 5000;
+
     private readonly Lock gate = new();
     private readonly FileStream ownership;
     private readonly SqliteConnection connection;
     private readonly SqliteCommand findEvent;
+
+    /// <summary>Where the next look for old keys begins; anywhere at first, so that it comes round however often the process restarts.</summary>
+    private long purgeFrom = Random.Shared.NextInt64(long.MinValue, long.MaxValue);
 
     private StateFile(string path, FileStream ownership, SqliteConnection connection, bool setAside)
     {
@@ -90,7 +100,7 @@ internal sealed partial class StateFile : IDisposable
     {
         lock (gate)
         {
-            findEvent.Parameters[0].Value = key.ToBytes();
+            findEvent.Parameters[0].Value = key.Value;
             return Try(() => findEvent.ExecuteScalar() is not null);
         }
     }
@@ -169,7 +179,7 @@ internal sealed partial class StateFile : IDisposable
                 using var transaction = connection.BeginTransaction(deferred: false);
                 // Not OR IGNORE: what counts an event that was counted meanwhile must not count it again.
                 Write(transaction, "INSERT INTO event VALUES ($key, $day)", change.Events, (e, p) =>
-                    (p[0].Value, p[1].Value) = (e.Key.ToBytes(), e.Value), "$key", "$day");
+                    (p[0].Value, p[1].Value) = (e.Key.Value, e.Value - FirstDay), "$key", "$day");
                 Write(transaction, "DELETE FROM series WHERE scope = $scope AND family = $name", change.Families, (f, p) =>
                     (p[0].Value, p[1].Value) = (f.Scope, f.Name), "$scope", "$name");
                 Write(transaction, "INSERT OR REPLACE INTO family VALUES ($scope, $name, $labels, $buckets)", change.Families, (f, p) =>
@@ -188,14 +198,25 @@ internal sealed partial class StateFile : IDisposable
         }
     }
 
-    /// <summary>Forgets events and series of days before <paramref name="day"/> (days since 0001-01-01, UTC).</summary>
-    public void Purge(long day)
+    /// <summary>Forgets series of days before <paramref name="day"/> (days since 0001-01-01, UTC).</summary>
+    public void PurgeSeries(long day)
     {
         lock (gate)
         {
-            using var command = Command("DELETE FROM event WHERE day < $day; DELETE FROM series WHERE touched < $day", "$day");
+            using var command = Command("DELETE FROM series WHERE touched < $day", "$day");
             command.Parameters[0].Value = day;
             Try(command.ExecuteNonQuery);
+        }
+    }
+
+    /// <summary>Forgets events of days before <paramref name="day"/> among the next keys in turn. Called often, it comes round.</summary>
+    public void PurgeEvents(long day)
+    {
+        lock (gate)
+        {
+            var atEnd = PurgeNextEvents(day);
+            if (atEnd)
+                PurgeNextEvents(day);
         }
     }
 
@@ -208,6 +229,19 @@ internal sealed partial class StateFile : IDisposable
             ownership.Dispose();
         }
     }
+
+    /// <returns>Whether those were the last keys; the next are the first ones then.</returns>
+    private bool PurgeNextEvents(long day) => Try(() =>
+    {
+        using var find = Command("SELECT key FROM event WHERE key >= $from ORDER BY key LIMIT 1 OFFSET $count", "$from", "$count");
+        (find.Parameters[0].Value, find.Parameters[1].Value) = (purgeFrom, PurgedAtATime);
+        var next = find.ExecuteScalar() as long?;
+        using var delete = Command("DELETE FROM event WHERE key BETWEEN $from AND $to AND day < $day", "$from", "$to", "$day");
+        (delete.Parameters[0].Value, delete.Parameters[1].Value, delete.Parameters[2].Value) = (purgeFrom, next - 1 ?? long.MaxValue, day - FirstDay);
+        delete.ExecuteNonQuery();
+        purgeFrom = next ?? long.MinValue;
+        return next is null;
+    });
 
     private static FileStream Own(string directory)
     {
@@ -247,10 +281,17 @@ internal sealed partial class StateFile : IDisposable
             Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
             if (Scalar("PRAGMA quick_check(1)") is not "ok" and var finding)
                 throw new SqliteException($"integrity check: {finding}", DamagedCode);
-            if (Scalar("PRAGMA user_version") is long version and > SchemaVersion)
+            var version = (long)Scalar("PRAGMA user_version")!;
+            if (version > SchemaVersion)
                 throw new StateException($"{path}: written by a newer version (schema {version}, this one knows {SchemaVersion}); run that version or move the file away");
             // Written at every start, so that a file or disk that cannot be written is found now.
-            Execute($"BEGIN IMMEDIATE; {Schema} PRAGMA user_version = {SchemaVersion}; COMMIT");
+            Execute("BEGIN IMMEDIATE");
+            if (version == 1)
+                Execute("ALTER TABLE event RENAME TO event_1");
+            Execute(Schema);
+            if (version == 1)
+                ShortenKeys(opened);
+            Execute($"PRAGMA user_version = {SchemaVersion}; COMMIT");
             return opened;
         }
         catch
@@ -272,6 +313,31 @@ internal sealed partial class StateFile : IDisposable
             command.CommandText = sql;
             return command.ExecuteScalar();
         }
+    }
+
+    /// <summary>Schema 1 kept 16 bytes of a key, of which the first 8 are what is kept now.</summary>
+    private static void ShortenKeys(SqliteConnection opened)
+    {
+        using var insert = opened.CreateCommand();
+        insert.CommandText = "INSERT INTO event VALUES ($key, $day) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)";
+        var (key, day) = (insert.Parameters.Add("$key", SqliteType.Integer), insert.Parameters.Add("$day", SqliteType.Integer));
+        // In the order of the new keys, of which those with the first bit set are negative: so pages are filled one after the other.
+        foreach (var half in (string[])["key >= x'80'", "key < x'80'"])
+        {
+            using var select = opened.CreateCommand();
+            select.CommandText = $"SELECT key, day FROM event_1 WHERE {half} ORDER BY key";
+            using var reader = select.ExecuteReader();
+            while (reader.Read())
+            {
+                key.Value = BinaryPrimitives.ReadInt64BigEndian(reader.GetFieldValue<byte[]>(0));
+                day.Value = reader.GetInt64(1) - FirstDay;
+                insert.ExecuteNonQuery();
+            }
+        }
+
+        using var drop = opened.CreateCommand();
+        drop.CommandText = "DROP TABLE event_1";
+        drop.ExecuteNonQuery();
     }
 
     private static bool IsDamage(SqliteException e) => e.SqliteErrorCode is DamagedCode or NotADatabaseCode;

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Metrics;
@@ -143,21 +145,112 @@ public sealed class StateFileTests : IDisposable
     public void A_file_of_a_newer_version_is_left_alone()
     {
         Open().Dispose();
-        using (var connection = new SqliteConnection($"Data Source={Database};Pooling=False"))
-        {
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA user_version = 7";
-            command.ExecuteNonQuery();
-        }
-
+        Sql("PRAGMA user_version = 7");
         var before = File.ReadAllBytes(Database);
         var e = Assert.Throws<StateException>(Open);
-        Assert.Equal($"{Database}: written by a newer version (schema 7, this one knows 1); run that version or move the file away", e.Message);
+        Assert.Equal($"{Database}: written by a newer version (schema 7, this one knows 2); run that version or move the file away", e.Message);
         Assert.Equal(before, File.ReadAllBytes(Database));
         // And the lock is given back.
         File.Delete(Database);
         Open().Dispose();
+    }
+
+    /// <remarks>Schema 1 stored 16 bytes of a key and the day since 0001-01-01.</remarks>
+    [Fact]
+    public void A_file_of_schema_1_keeps_every_key_and_its_day()
+    {
+        const int Keys = 3000;
+        var today = time.GetUtcNow().UtcTicks / TimeSpan.TicksPerDay;
+        Fill(1); // a series of the same shape in both
+        Sql("""
+            DROP TABLE event;
+            CREATE TABLE event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+            PRAGMA user_version = 1
+            """);
+        using (var connection = Connect())
+        {
+            using var transaction = connection.BeginTransaction();
+            using var insert = connection.CreateCommand();
+            insert.CommandText = "INSERT INTO event VALUES ($key, $day)";
+            for (var i = 0; i < Keys; i++)
+            {
+                insert.Parameters.Clear();
+                insert.Parameters.AddWithValue("$key", KeyOfSchema1("event", $"{i}"));
+                insert.Parameters.AddWithValue("$day", today - (i % 35));
+                insert.ExecuteNonQuery();
+            }
+
+            transaction.Commit();
+        }
+
+        using (var ledger = Ledger(folder.Path))
+        {
+            Assert.All(Enumerable.Range(0, Keys), i => Assert.True(ledger.For("a").Contains(Key(i))));
+            Assert.False(ledger.For("a").Contains(Key(Keys)));
+            Assert.Equal(1, Total(ledger));
+        }
+
+        Assert.Equal((long)Keys, Sql("SELECT count(*) FROM event"));
+        Assert.Equal(2L, Sql("PRAGMA user_version"));
+        Assert.Empty(log.All);
+
+        // The days are those of before: after twenty more, what is older than 35 is forgotten, and the rest is not.
+        time.Advance(TimeSpan.FromDays(20));
+        using (var ledger = Ledger(folder.Path))
+            Count(ledger, 3001); // the last one is new
+        Assert.Equal(Enumerable.Range(0, Keys).LongCount(i => i % 35 <= 15) + 1, Sql("SELECT count(*) FROM event"));
+    }
+
+    [Fact]
+    public void A_change_of_schema_that_is_cut_off_leaves_the_old_file()
+    {
+        Fill(1);
+        Sql("""
+            DROP TABLE event;
+            CREATE TABLE event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+            INSERT INTO event VALUES (x'000102030405060708090a0b0c0d0e0f', 739000);
+            INSERT INTO event VALUES (x'00', 739000);
+            PRAGMA user_version = 1
+            """);
+
+        Assert.ThrowsAny<Exception>(Open);
+
+        Assert.Equal(1L, Sql("PRAGMA user_version"));
+        Assert.Equal(2L, Sql("SELECT count(*) FROM event"));
+    }
+
+    [Fact]
+    public void Old_keys_are_forgotten_little_by_little_and_their_room_is_used_again()
+    {
+        const int Polls = 10;
+        const int KeysAPoll = 400;
+        var week = LedgerOptions.Default with { KeyRetention = TimeSpan.FromDays(7) };
+        var (mostAtOnce, sizes) = (0L, new List<long>());
+        for (var day = 0; day < 30; day++)
+        {
+            using (var ledger = new Ledger(Open(), new ScrapeLog(), time, week))
+            {
+                for (var poll = 0; poll < Polls; poll++)
+                {
+                    var batch = ledger.For("a").Begin();
+                    for (var i = 0; i < KeysAPoll; i++)
+                        batch.TryRecord(EventKey.Of($"{day}", $"{poll}", $"{i}"), time.GetUtcNow());
+                    var before = day < 28 ? 0 : Stored();
+                    batch.Commit();
+                    mostAtOnce = Math.Max(mostAtOnce, day < 28 ? 0 : before + KeysAPoll - Stored());
+                }
+            }
+
+            sizes.Add(new FileInfo(Database).Length);
+            time.Advance(TimeSpan.FromDays(1));
+        }
+
+        // Of 32,000 keys, 5,000 at a time are looked at, of which each eighth is old.
+        Assert.InRange(mostAtOnce, 100, 1500);
+        Assert.InRange(Stored(), 8 * Polls * KeysAPoll, 9 * Polls * KeysAPoll);
+        Assert.InRange(sizes[^1], 1, sizes[15] * 1.05);
+
+        long Stored() => (long)Sql("SELECT count(*) FROM event")!;
     }
 
     [Fact]
@@ -219,6 +312,33 @@ public sealed class StateFileTests : IDisposable
         for (var i = 1; i <= 100; i++)
             Count(ledger, i);
     });
+
+    private SqliteConnection Connect()
+    {
+        var connection = new SqliteConnection($"Data Source={Database};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private object? Sql(string sql)
+    {
+        using var connection = Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private static byte[] KeyOfSchema1(params string[] parts)
+    {
+        var hash = new XxHash128();
+        foreach (var part in parts)
+        {
+            hash.Append(BitConverter.GetBytes(part.Length));
+            hash.Append(Encoding.Unicode.GetBytes(part));
+        }
+
+        return hash.GetCurrentHash();
+    }
 
     private static EventKey Key(int i) => EventKey.Of("event", $"{i}");
 
