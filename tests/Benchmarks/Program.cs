@@ -3,6 +3,7 @@ using PipelineExporter.Benchmarks;
 return args switch
 {
     ["core"] => await CoreBenchmark.RunAsync(),
+    ["state"] => StateBenchmark.Run(),
     ["demo", .. var program] when program.Length <= 1 => await DemoBenchmark.RunAsync(program.FirstOrDefault()),
     _ => Usage(),
 };
@@ -11,6 +12,7 @@ static int Usage()
 {
     Console.Error.WriteLine("""
         Usage: Benchmarks core             100,000 series in 10 collectors: publishing, scraping, memory
+               Benchmarks state            the state file of 100,000 task instances a day: size, start-up, a poll
                Benchmarks demo [PROGRAM]   the demo's start-up time and memory; PROGRAM is a built pipeline-exporter
         """);
     return 2;

@@ -218,7 +218,8 @@ internal sealed class ModelAirflow(bool isThree)
     private void Clear(ModelInstance row, DateTimeOffset now)
     {
         row.Updated = now;
-        row.FollowsFailure = false;
+        // Cleared once more, with nothing between.
+        row.FollowsFailure &= row.State is null && row.MaxTries == row.Try + row.Retries;
         switch (row.State)
         {
             case "running" when isThree:
