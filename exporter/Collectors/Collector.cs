@@ -23,8 +23,9 @@ internal interface ICollector
     /// <summary>What one collection asks the source for, and in how many requests: for the documentation, in Markdown.</summary>
     string Asks { get; }
 
-    /// <summary>Whether a series is published: what is gone from its source is not, though its counters are kept.</summary>
-    bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues);
+    /// <summary>What decides which series are published, from now on: what is gone from its source is not, though its counters are
+    /// kept. Null: everything is. It is called while the ledger is locked, and must not ask it.</summary>
+    SeriesFilter? Shown();
 
     /// <summary>Fetches, and returns what writes the gauges of what was fetched.</summary>
     Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken);
@@ -50,7 +51,7 @@ internal abstract class Collector<TSnapshot> : ICollector
 
     public abstract string Asks { get; }
 
-    public virtual bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues) => true;
+    public virtual SeriesFilter? Shown() => null;
 
     async Task<Action<MetricSink>> ICollector.FetchAsync(CancellationToken cancellationToken)
     {

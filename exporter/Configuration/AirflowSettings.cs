@@ -61,8 +61,9 @@ internal sealed class AirflowSettings(Section s)
     /// <summary>Null: with <c>auth.mwaa</c> those that MWAA reports, else none.</summary>
     public WorkerSettings? Workers { get; } = s.Child("workers", WorkerSettings.Read, "CPU and memory of the workers; with `auth.mwaa` not needed.");
 
-    /// <summary>What can be skipped: the names of the collectors without <c>airflow_</c>.</summary>
-    public static IReadOnlyList<string> Collectors { get; } = ["dags", "health", "import_errors", "pools", "runs", "tasks", "workers"];
+    /// <summary>What can be skipped: the names of the collectors without <c>airflow_</c>. Health asks for nothing that needs a permission,
+    /// and notices an upgrade.</summary>
+    public static IReadOnlyList<string> Collectors { get; } = ["dags", "import_errors", "pools", "runs", "tasks", "workers"];
 
     public static AirflowSettings Read(Section s)
     {

@@ -49,7 +49,7 @@ internal sealed class CloudWatchWorkers(Section s)
 
     /// <summary>Null: there is one series only.</summary>
     public string? ClusterDimension { get; } = s.Maybe("cluster_dimension", Dimension, "none",
-        "Dimension whose values become the label `cluster`; its values are looked up once an hour. Without it there is one series, its `cluster` empty.");
+        "Dimension whose values become the label `cluster`; its values are looked up every 15 minutes. Without it there is one series, its `cluster` empty.");
 
     public bool IsPercent { get; } = s.Optional("unit", Percent, "percent", "Unit of both metrics: `percent` (0 to 100) or `ratio` (0 to 1).");
 

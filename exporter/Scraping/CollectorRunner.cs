@@ -152,7 +152,7 @@ internal sealed partial class CollectorRunner(
                 return;
             }
 
-            var sink = new MetricSink(identity.Labels, collector.Metrics, options.SeriesLimit, collector.Shows);
+            var sink = new MetricSink(identity.Labels, collector.Metrics, options.SeriesLimit, collector.Shown());
             write?.Invoke(sink);
             var source = ledger.For(identity.Scope);
             source.Advance(collector.Metrics);

@@ -38,18 +38,21 @@ internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider tim
     /// <summary>Forgets what is older than the retention: series once a day, keys little by little.</summary>
     internal void Purge()
     {
+        var oldest = DayOf(Oldest);
+        file.PurgeEvents(oldest);
+        SourceLedger[] all;
         lock (gate)
         {
-            var oldest = DayOf(Oldest);
-            file.PurgeEvents(oldest);
             var today = DayOf(Now);
             if (purgedDay == today)
                 return;
             file.PurgeSeries(oldest);
-            foreach (var ledger in scopes.Values)
-                ledger.Forget(oldest);
             purgedDay = today;
+            all = [.. scopes.Values];
         }
+        // Each has a lock of its own, under which nobody may come to wait for this one.
+        foreach (var ledger in all)
+            ledger.Forget(oldest);
     }
 }
 

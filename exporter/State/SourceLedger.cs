@@ -29,6 +29,9 @@ internal sealed class SourceLedger
         }
     }
 
+    /// <summary>Events and series of before are forgotten.</summary>
+    public DateTimeOffset Oldest => ledger.Oldest;
+
     /// <summary>Whether the event was recorded before.</summary>
     public bool Contains(EventKey key) => file.ContainsEvent(key);
 

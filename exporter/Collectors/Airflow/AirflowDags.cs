@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
-using System.Net;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Airflow;
-using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Airflow;
 
@@ -24,14 +22,13 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
 
     private const int LongestText = 256;
 
-    /// <summary>How long one collection asks for the history of DAGs: a first start with thousands of them asks on at the next one.</summary>
-    private static readonly TimeSpan LongestAsking = TimeSpan.FromMinutes(1);
-
     public override string Name => "airflow_dags";
 
-    public override string Asks => "1 request for each 100 DAGs: `/dags`; and once for each DAG that is new to the exporter: `/dags/{dag}/dagRuns`, its last 5 successes.";
+    public override string Asks => "1 request for each 100 DAGs: `/dags`.";
 
-    public override TimeSpan Interval { get; } = TimeSpan.FromMinutes(5);
+    /// <summary>Once in ten polls, and at least every 5 minutes.</summary>
+    public override TimeSpan Interval { get; } = TimeSpan.FromTicks(Math.Max(
+        Math.Min(TimeSpan.FromMinutes(5).Ticks, 10 * environment.Settings.PollInterval.Ticks), environment.Settings.PollInterval.Ticks));
 
     /// <summary>The run counters are <see cref="AirflowRuns"/>' to publish.</summary>
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Info, Paused, NextRun];
@@ -39,7 +36,7 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
     protected internal override async Task<ImmutableArray<Dag>> CollectAsync(CancellationToken cancellationToken)
     {
         var api = await Environment.Connection.ApiAsync(cancellationToken);
-        ImmutableArray<Dag> dags = [.. (await api.DagsAsync(cancellationToken)).Where(dag => Environment.Settings.Includes(dag.DagId))];
+        ImmutableArray<Dag> dags = [.. Watched(await api.DagsAsync(cancellationToken), dag => dag.DagId)];
         var ledger = Environment.Ledger;
         var batch = ledger.Begin();
         foreach (var dag in dags)
@@ -47,13 +44,11 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
             Environment.Runs.Declare(batch, dag.DagId, "manual");
             if (dag.ScheduledRunType is { } type)
                 Environment.Runs.Declare(batch, dag.DagId, type);
-            foreach (var kept in RunMetrics.Kept)
-                batch.Touch(kept, dag.DagId);
+            RunMetrics.Touch(batch, dag.DagId);
+            RunHistory.Touch(batch, dag.DagId);
         }
-        Environment.Dags.Update(dags, ledger, batch);
+        Environment.Dags.Update(dags, ledger, batch, forget: ledger.Oldest);
         batch.Commit();
-
-        await AskForHistoryAsync(api, dags, ledger, cancellationToken);
         return dags;
     }
 
@@ -66,33 +61,6 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
                 sink.Set(Paused, paused ? 1 : 0, dag.DagId);
             if (dag.NextRun is { } next)
                 sink.Set(NextRun, Seconds(next), dag.DagId);
-        }
-    }
-
-    /// <summary>A DAG's last success is asked for once, however old it is; afterwards the polls of runs keep it.</summary>
-    private async Task AskForHistoryAsync(IAirflowApi api, ImmutableArray<Dag> dags, SourceLedger ledger, CancellationToken cancellationToken)
-    {
-        if (Environment.Settings.Skip.Contains("airflow_runs"))
-            return;
-        var time = Environment.Context.Time;
-        var started = time.GetTimestamp();
-        try
-        {
-            foreach (var dag in dags.Where(dag => ledger.Kept(RunMetrics.LastSuccess, dag.DagId) is null))
-            {
-                if (time.GetElapsedTime(started) > LongestAsking)
-                    return;
-                var successes = await api.LastSuccessesAsync(dag.DagId, cancellationToken);
-                var batch = ledger.Begin();
-                if (successes.Count == 0)
-                    batch.Keep(RunMetrics.LastSuccess, RunMetrics.Never, dag.DagId);
-                RunMetrics.Keep(batch, ledger, successes);
-                batch.Commit();
-            }
-        }
-        catch (AirflowException e) when (e.Status == HttpStatusCode.Forbidden)
-        {
-            // The list of DAGs may be read and runs may not: the collector of runs fails alone, and says so.
         }
     }
 

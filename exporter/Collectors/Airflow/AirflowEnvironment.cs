@@ -44,7 +44,7 @@ internal sealed class AirflowEnvironment
         Identity = new($"airflow/{Name}", [new("environment", Name), .. settings.Labels]);
         Runs = new RunMetrics(settings);
         Tasks = new TaskMetrics(settings);
-        Dags = new DagDirectory(context.Time);
+        Dags = new DagDirectory(settings.Includes, context.Time);
     }
 
     public AirflowConnection Connection { get; }

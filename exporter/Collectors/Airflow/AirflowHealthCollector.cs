@@ -31,20 +31,14 @@ internal sealed class AirflowHealthCollector(AirflowEnvironment environment) : A
     protected internal override void Write(AirflowHealthSnapshot snapshot, MetricSink sink)
     {
         sink.Set(Info, 1, snapshot.Url, snapshot.Version);
-        var health = snapshot.Health;
-        WriteComponent("metadatabase", health.Metadatabase);
-        WriteComponent("scheduler", health.Scheduler);
-        WriteComponent("triggerer", health.Triggerer);
-        WriteComponent("dag_processor", health.DagProcessor);
-
-        void WriteComponent(string name, ComponentHealth? component)
+        foreach (var (name, component) in snapshot.Components)
         {
-            if (component?.Status is { } status)
+            if (component.Status is { } status)
                 sink.Set(Healthy, status == "healthy" ? 1 : 0, name);
-            if (component?.Heartbeat is { } heartbeat)
+            if (component.Heartbeat is { } heartbeat)
                 sink.Set(Heartbeat, Seconds(heartbeat), name);
         }
     }
 }
 
-internal sealed record AirflowHealthSnapshot(string Url, string Version, AirflowHealth Health);
+internal sealed record AirflowHealthSnapshot(string Url, string Version, IReadOnlyDictionary<string, ComponentHealth> Components);

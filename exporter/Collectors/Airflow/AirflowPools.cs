@@ -34,8 +34,9 @@ internal sealed partial class AirflowPools(AirflowEnvironment environment) : Air
     /// <summary>Pools that the server cannot list, so far as live task instances are in them: their slots add up to what is used.</summary>
     private IEnumerable<Pool> Unlimited(IReadOnlyList<Pool> listed) =>
         from row in Environment.LiveInstances
-        where row.Pool is { } pool && !listed.Any(other => other.Name == pool)
+        where row.Pool is not null
         group row by row.Pool into rows
+        where !listed.Any(other => other.Name == rows.Key)
         select new Pool
         {
             Name = rows.Key,

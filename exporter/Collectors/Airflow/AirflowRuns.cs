@@ -35,17 +35,23 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
     /// <summary>A failed run that is deleted or edited leaves no trace in the lists of a poll: so often the failed ones are listed again.</summary>
     private static readonly TimeSpan VerifyEvery = TimeSpan.FromMinutes(5);
 
-    private readonly FailedRuns failures = new();
+    private readonly FailedRuns failures = new(dag => RunHistory.LastSuccessfulStart(environment.Ledger, dag));
+    private readonly HistoryQuestions questions = new(environment);
     private readonly DueRuns due = new(environment);
     private Watermark? watermark;
     private DateTimeOffset? verified;
 
     public override string Name => "airflow_runs";
 
-    public override string Asks => "2 requests: `/dags/~/dagRuns`, the live runs and those that ended since the last collection (another for each 100 more). Every 5 minutes, while a failed run is open: the runs that failed since.";
+    public override string Asks =>
+        "2 requests: `/dags/~/dagRuns`, the live runs and those that ended since the last collection (another for each 100 more). At the start, and every "
+        + "5 minutes while a failed run is open: the failed runs of 7 days, or since the oldest open one. And once for each DAG that is new to the exporter: "
+        + "`/dags/{dag}/dagRuns`, its last 10 successes.";
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
-        [.. environment.Runs.Counters, .. RunMetrics.Kept, Live, OldestRunning, FailedOpen, LastFailed, Threshold, OverdueGrace, Overdue];
+    [
+        .. environment.Runs.Counters, RunMetrics.LastScheduleDelay, .. RunHistory.Metrics, Live, OldestRunning, FailedOpen, LastFailed, Threshold, OverdueGrace, Overdue,
+    ];
 
     protected internal override async Task<RunsSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
@@ -61,26 +67,25 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         var now = Environment.Context.Time.GetUtcNow();
         var isVerification = verified is not { } at || now - at >= VerifyEvery;
         var since = isVerification ? failures.VerifySince(now) : null;
-        var failed = since is { } oldest ? Watched(await api.FailedRunsAsync(oldest, cancellationToken)) : null;
-        var live = Watched(await api.LiveRunsAsync(cancellationToken));
+        var failed = since is { } oldest ? Watched(await api.FailedRunsAsync(oldest, cancellationToken)) : [];
+        var live = await api.LiveRunsAsync(cancellationToken);
         var poll = watermark.Begin(live.Date);
         var ended = Watched(await api.EndedRunsAsync(poll.Since, cancellationToken));
         // One that ended between the two lists is in both, and the later one is right.
-        DagRun[] seen = [.. live.Rows.Concat(ended.Rows).GroupBy(RunId.Of).Select(same => same.Last())];
+        DagRun[] seen = [.. Watched(live).Concat(ended).GroupBy(RunId.Of).Select(same => same.Last())];
 
         var batch = ledger.Begin();
         foreach (var run in seen)
             Environment.Runs.Count(batch, poll, run);
-        RunMetrics.Keep(batch, ledger, seen);
+        RunMetrics.CountDelays(batch, ledger, poll, seen);
+        RunHistory.Note(batch, ledger, seen);
 
-        if (failed is not null)
-            failures.Verify(since!.Value, failed.Rows, seen);
-        foreach (var run in ended.Rows)
+        var open = failures.OpenDags;
+        if (since is { } from)
+            failures.Verify(from, failed, seen);
+        foreach (var run in ended)
             failures.Note(run);
-        foreach (var dag in failures.WithoutLastSuccess)
-            failures.NoteLastSuccess(dag, await api.LastSuccessesAsync(dag, cancellationToken) is [var newest, ..] ? newest : null);
-
-        var reruns = failures.Reruns(live.Rows);
+        var reruns = failures.Reruns(seen);
         if (reruns != (ledger.GetValue(RerunsName) ?? "[]"))
             batch.SetValue(RerunsName, reruns);
         watermark.Store(batch, poll);
@@ -89,10 +94,15 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         if (isVerification)
             verified = now;
 
+        // Of a failure that is gone without a word, only a question shows whether somebody set it to success.
+        var repaired = since is null ? [] : open.Except(failures.OpenDags);
+        await questions.AskAsync(api, failures.OpenDags, repaired, cancellationToken);
+
         ImmutableArray<string> dags = [.. ledger.Counted(RunMetrics.Finished).Select(series => series.Labels[0]).Distinct()];
         return RunsSnapshot.Of(seen, failures.ByDag(), dags) with
         {
-            Kept = [.. RunMetrics.Kept.SelectMany(metric => ledger.Counted(metric).Select(series => new KeptGauge(metric, series.Labels[0], series.Value[0])))],
+            Histories = [.. dags.Select(dag => RunHistory.Of(ledger, dag))],
+            Delays = [.. ledger.Counted(RunMetrics.LastScheduleDelay).Select(series => (series.Labels[0], series.Value[0]))],
             Overdue = due.Overdue(dags, seen, ledger),
         };
     }
@@ -111,11 +121,9 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
             sink.Set(FailedOpen, dag.Open, dag.DagId);
             sink.Set(LastFailed, 1, dag.DagId, dag.LastRunId);
         }
-        foreach (var (metric, dag, value) in snapshot.Kept)
-        {
-            if (metric != RunMetrics.LastSuccess || value != RunMetrics.Never)
-                sink.Set(metric, value, dag);
-        }
+        RunHistory.Write(snapshot.Histories, sink);
+        foreach (var (dag, delay) in snapshot.Delays)
+            sink.Set(RunMetrics.LastScheduleDelay, delay, dag);
         foreach (var (dag, at) in snapshot.Overdue)
             sink.Set(Overdue, Seconds(at), dag);
         foreach (var dag in snapshot.Dags)
@@ -127,7 +135,7 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         }
     }
 
-    private Dated<DagRun> Watched(Dated<DagRun> list) => list with { Rows = [.. list.Rows.Where(run => Environment.Settings.Includes(run.DagId))] };
+    private IReadOnlyList<DagRun> Watched(Dated<DagRun> list) => Watched(list.Rows, run => run.DagId);
 }
 
 /// <param name="Live">Live runs by DAG and state.</param>
@@ -141,7 +149,10 @@ internal sealed record RunsSnapshot(
     ImmutableArray<string> Dags)
 {
     /// <summary>What is kept of each DAG.</summary>
-    public ImmutableArray<KeptGauge> Kept { get; init; } = [];
+    public ImmutableArray<DagHistory> Histories { get; init; } = [];
+
+    /// <summary>How late the last scheduled run of a DAG started, in seconds.</summary>
+    public ImmutableArray<(string Dag, double Seconds)> Delays { get; init; } = [];
 
     /// <summary>When each DAG's next result becomes overdue.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> Overdue { get; init; } = ImmutableDictionary<string, DateTimeOffset>.Empty;
@@ -161,5 +172,3 @@ internal sealed record RunsSnapshot(
         return new RunsSnapshot(live, oldest, failures, dags);
     }
 }
-
-internal readonly record struct KeptGauge(MetricDesc Metric, string DagId, double Value);

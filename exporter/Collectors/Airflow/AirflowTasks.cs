@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Airflow;
-using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Airflow;
 
@@ -16,10 +15,6 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
 
     public static readonly MetricDesc OldestRunning = MetricDesc.Gauge(
         "airflow_task_oldest_running_start_timestamp_seconds", "When the try started that has been running longest; a deferred one runs, too.", "dag_id", "task_id");
-
-    public static readonly MetricDesc Threshold = MetricDesc.Gauge(
-        "airflow_task_duration_threshold_seconds",
-        "How long a try may take, as configured (thresholds.task_duration); absent for never too long, and where tasks are not told apart.", "dag_id", "task_id");
 
     public static readonly MetricDesc Queued = MetricDesc.Gauge("airflow_queued_task_instances", "Task instances that wait in the queue for a worker.", "queue");
 
@@ -41,7 +36,7 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
     public override string Asks => "2 requests: `/dags/~/dagRuns/~/taskInstances`, the live instances and those that finished since the last collection (another for each 100 more, in 2.x for each 5,000). And one for each finished try that the lists do not show any more: `…/tries`.";
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
-        [.. environment.Tasks.Counters, LastDuration, Instances, OldestRunning, Threshold, Queued, OldestQueued];
+        [.. environment.Tasks.Counters, TaskMetrics.ThresholdSeconds, LastDuration, Instances, OldestRunning, Queued, OldestQueued];
 
     protected internal override async Task<TasksSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
@@ -50,14 +45,15 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         var api = await Environment.Connection.ApiAsync(cancellationToken);
 
         // Live ones first: what ends between the two requests is in the second list, or else in the next poll's.
-        var live = Watched(await api.LiveTaskInstancesAsync(cancellationToken));
-        var poll = watermark.Begin(live.Date);
-        var finished = Watched(await api.FinishedTaskInstancesAsync(poll.Since, cancellationToken));
+        var listed = await api.LiveTaskInstancesAsync(cancellationToken);
+        var live = Watched(listed.Rows, row => row.DagId);
+        var poll = watermark.Begin(listed.Date);
+        var finished = Watched((await api.FinishedTaskInstancesAsync(poll.Since, cancellationToken)).Rows, row => row.DagId);
 
         var batch = ledger.Begin();
         var counter = new TaskCounter(batch, Environment.Tasks, Environment.Name, poll);
         var questions = 0;
-        foreach (var row in live.Rows.Concat(finished.Rows))
+        foreach (var row in live.Concat(finished))
         {
             if (counter.NeedsTries(row))
             {
@@ -68,8 +64,6 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
             }
             counter.Count(row);
             NoteDuration(row);
-            if (row.Queue is { } queue)
-                queues.Add(queue);
             if (questions == QuestionsPerCommit)
             {
                 batch.Commit();
@@ -82,10 +76,11 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         batch.Commit();
         watermark.Stored();
         ForgetOld(poll.Now);
-        Environment.LiveInstances = live.Rows;
-        return TasksSnapshot.Of(live.Rows, Environment.Tasks, queues, last.Select(entry => (entry.Key.Dag, entry.Key.Task, entry.Value.Duration))) with
+        Environment.LiveInstances = listed.Rows;
+        return TasksSnapshot.Of(live, Environment.Tasks, last.Select(entry => (entry.Key.Dag, entry.Key.Task, entry.Value.Duration))) with
         {
-            Thresholds = [.. Thresholds(ledger)],
+            Queues = Waiting(listed.Rows),
+            Thresholds = [.. ledger.Counted(TaskMetrics.ThresholdSeconds).Where(series => series.Value[0] != TaskMetrics.Never).Select(series => (series.Labels[0], series.Labels[1], series.Value[0]))],
         };
     }
 
@@ -98,7 +93,7 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         foreach (var ((dag, task), duration) in snapshot.LastDurations)
             sink.Set(LastDuration, duration.TotalSeconds, dag, task);
         foreach (var (dag, task, threshold) in snapshot.Thresholds)
-            sink.Set(Threshold, threshold.TotalSeconds, dag, task);
+            sink.Set(TaskMetrics.ThresholdSeconds, threshold, dag, task);
         foreach (var (queue, waiting) in snapshot.Queues)
         {
             sink.Set(Queued, waiting.Count, queue);
@@ -107,18 +102,13 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         }
     }
 
-    private Dated<TaskInstance> Watched(Dated<TaskInstance> list) => list with { Rows = [.. list.Rows.Where(row => Environment.Settings.Includes(row.DagId))] };
-
-    /// <summary>Of every task that has one: which ones those are was decided when an instance was seen, that told whether it is a sensor.</summary>
-    private IEnumerable<(string Dag, string Task, TimeSpan Threshold)> Thresholds(SourceLedger ledger)
+    /// <summary>How many instances wait in each queue, and since when. A queue is the environment's, and so are DAGs in it that are not
+    /// watched; one that was seen once stands at zero.</summary>
+    private Dictionary<string, (int Count, DateTimeOffset? Oldest)> Waiting(IReadOnlyList<TaskInstance> live)
     {
-        if (!Environment.Settings.TaskDetail)
-            yield break;
-        foreach (var (labels, _) in ledger.Counted(TaskMetrics.OverThreshold))
-        {
-            if (Environment.Settings.Thresholds.TaskDuration(labels[0], labels[1], false) is { } threshold)
-                yield return (labels[0], labels[1], threshold);
-        }
+        queues.UnionWith(live.Select(row => row.Queue).OfType<string>());
+        var waiting = live.Where(row => row is { State: "queued", Queue: not null }).ToLookup(row => row.Queue!, row => row.QueuedWhen);
+        return queues.ToDictionary(queue => queue, queue => (waiting[queue].Count(), waiting[queue].Min()));
     }
 
     private void NoteDuration(TaskInstance row)
@@ -139,23 +129,23 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
 
 /// <param name="Live">Live instances by DAG and state.</param>
 /// <param name="OldestRunning">The earliest start of a running try of each task.</param>
-/// <param name="Queues">How many instances wait in each queue that is known, and since when.</param>
 /// <param name="LastDurations">How long the last finished try of each task took.</param>
 internal sealed record TasksSnapshot(
     IReadOnlyDictionary<(string Dag, string State), int> Live,
     IReadOnlyDictionary<(string Dag, string Task), DateTimeOffset> OldestRunning,
-    IReadOnlyDictionary<string, (int Count, DateTimeOffset? Oldest)> Queues,
     IReadOnlyDictionary<(string Dag, string Task), TimeSpan> LastDurations)
 {
-    /// <summary>How long a try of each task may take.</summary>
-    public ImmutableArray<(string Dag, string Task, TimeSpan Threshold)> Thresholds { get; init; } = [];
+    /// <summary>How many instances wait in each queue that is known, and since when.</summary>
+    public IReadOnlyDictionary<string, (int Count, DateTimeOffset? Oldest)> Queues { get; init; } = ImmutableDictionary<string, (int, DateTimeOffset?)>.Empty;
+
+    /// <summary>How long a try of each task may take, in seconds.</summary>
+    public ImmutableArray<(string Dag, string Task, double Seconds)> Thresholds { get; init; } = [];
 
     public static TasksSnapshot Of(
-        IEnumerable<TaskInstance> rows, TaskMetrics metrics, IEnumerable<string> queues, IEnumerable<(string Dag, string Task, TimeSpan Duration)> last)
+        IEnumerable<TaskInstance> rows, TaskMetrics metrics, IEnumerable<(string Dag, string Task, TimeSpan Duration)> last)
     {
         var live = new Dictionary<(string, string), int>();
         var oldest = new Dictionary<(string, string), DateTimeOffset>();
-        var waiting = queues.ToDictionary(queue => queue, _ => (Count: 0, Oldest: (DateTimeOffset?)null));
         foreach (var row in rows)
         {
             if (row.State is null or "removed" || TaskCounter.IsFinished(row))
@@ -164,9 +154,7 @@ internal sealed record TasksSnapshot(
             var task = (row.DagId, metrics.Label(row));
             if (TaskCounter.RunningSince(row) is { } start && (!oldest.TryGetValue(task, out var known) || start < known))
                 oldest[task] = start;
-            if (row is { State: "queued", Queue: { } queue } && waiting.TryGetValue(queue, out var others))
-                waiting[queue] = (others.Count + 1, row.QueuedWhen is { } since && !(others.Oldest < since) ? since : others.Oldest);
         }
-        return new TasksSnapshot(live, oldest, waiting, last.ToDictionary(entry => (entry.Dag, entry.Task), entry => entry.Duration));
+        return new TasksSnapshot(live, oldest, last.ToDictionary(entry => (entry.Dag, entry.Task), entry => entry.Duration));
     }
 }

@@ -58,7 +58,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
     // The oldest of them has ended ten minutes ago at most.
     private const int Periods = 8;
 
-    private static readonly TimeSpan ListEvery = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ListEvery = TimeSpan.FromMinutes(15);
 
     private static readonly TimeSpan ListWhileEmptyEvery = TimeSpan.FromMinutes(5);
 
@@ -67,7 +67,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
 
     public override string Name => "airflow_workers";
 
-    public override string Asks => "1 request: `GetMetricData`, for 2 metrics of each cluster, which CloudWatch bills; once an hour `ListMetrics`.";
+    public override string Asks => "1 request: `GetMetricData`, for 2 metrics of each cluster, which CloudWatch bills; every 15 minutes `ListMetrics`.";
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Cpu, Memory];
 

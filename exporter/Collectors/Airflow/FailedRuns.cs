@@ -8,7 +8,8 @@ namespace PipelineExporter.Collectors.Airflow;
 /// <summary>Remembers the failed runs of the last days, and which of them are still open: neither repaired (the same run succeeded, was
 /// set to success or deleted) nor followed by the success of a run of the same DAG that started later.</summary>
 /// <remarks>A failed run that was cleared and runs again stays open until it succeeds.</remarks>
-internal sealed class FailedRuns
+/// <param name="lastSuccess">When the success of a DAG started that started last; null when none is known.</param>
+internal sealed class FailedRuns(Func<string, DateTimeOffset?> lastSuccess)
 {
     /// <summary>A failure is forgotten after so long.</summary>
     public static readonly TimeSpan Keep = TimeSpan.FromDays(7);
@@ -17,12 +18,10 @@ internal sealed class FailedRuns
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<RunId, FailedRun> failures = [];
-    private readonly Dictionary<string, DateTimeOffset> lastSuccess = [];
-    private readonly HashSet<string> asked = [];
     private bool listed;
 
     /// <summary>Since when failed runs are to be listed to verify the memory; null when there is nothing to verify.</summary>
-    /// <remarks>Everything at first; then from the oldest failure that is open, whose DAG alone shows anything of it.</remarks>
+    /// <remarks>Everything at first; then from the oldest failure that is open: of one that was made good, only its name is told.</remarks>
     public DateTimeOffset? VerifySince(DateTimeOffset now)
     {
         if (!listed)
@@ -32,9 +31,8 @@ internal sealed class FailedRuns
         return failures.Values.Where(IsOpen).Select(run => (DateTimeOffset?)run.At).Min() - Margin;
     }
 
-    /// <summary>DAGs with a failure whose last success was not asked for yet.</summary>
-    public IReadOnlyList<string> WithoutLastSuccess =>
-        [.. failures.Values.Select(run => run.DagId).Distinct().Where(dag => !asked.Contains(dag))];
+    /// <summary>DAGs with a failure that is open, so far as is known.</summary>
+    public IReadOnlyCollection<string> OpenDags => failures.Values.Where(IsOpen).Select(run => run.DagId).ToHashSet();
 
     /// <summary>Takes over failures that are running again, as the process before stored them.</summary>
     public void Restore(string? reruns)
@@ -62,18 +60,10 @@ internal sealed class FailedRuns
                 break;
             case "success":
                 failures.Remove(RunId.Of(run));
-                NoteSuccess(run.DagId, run.StartDate);
                 break;
             default:
                 break; // queued or running: a cleared failure stays what it was
         }
-    }
-
-    /// <summary>Notes the answer to a question for a DAG's last success; null when it never succeeded.</summary>
-    public void NoteLastSuccess(string dagId, DagRun? run)
-    {
-        asked.Add(dagId);
-        NoteSuccess(dagId, run?.StartDate);
     }
 
     /// <summary>Corrects the memory by the list of runs that failed since <paramref name="since"/>, which was asked for before
@@ -99,16 +89,10 @@ internal sealed class FailedRuns
            select new DagFailures(dag.Key, dag.Count(IsOpen), dag.MaxBy(run => run.Order)!.RunId),
     ];
 
-    private bool IsOpen(FailedRun run) => !lastSuccess.TryGetValue(run.DagId, out var succeeded) || run.Order >= succeeded;
+    private bool IsOpen(FailedRun run) => lastSuccess(run.DagId) is not { } succeeded || run.Order >= succeeded;
 
     private static DateTimeOffset Order(DagRun run) =>
         run.StartDate ?? run.EndDate ?? run.RunAfter ?? run.LogicalDate ?? DateTimeOffset.MinValue;
-
-    private void NoteSuccess(string dagId, DateTimeOffset? start)
-    {
-        if (start is { } at && (!lastSuccess.TryGetValue(dagId, out var known) || known < at))
-            lastSuccess[dagId] = at;
-    }
 }
 
 /// <param name="Order">When it started; tells which of two runs is the later one.</param>

@@ -5,7 +5,7 @@ using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Airflow;
 
-/// <summary>What is counted of DAG runs, and what is kept of them: each fact is an event with a key, so that a run may come back any number of times.</summary>
+/// <summary>What is counted of DAG runs: each fact is an event with a key, so that a run may come back any number of times.</summary>
 internal sealed class RunMetrics(AirflowCollection settings)
 {
     public static readonly MetricDesc Finished = MetricDesc.Counter(
@@ -16,35 +16,18 @@ internal sealed class RunMetrics(AirflowCollection settings)
         "DAG runs that took longer than airflow_dag_run_duration_threshold_seconds: counted once, when a live one crosses it or when one ends that did.", "dag_id");
 
     public static readonly MetricDesc ScheduleDelays = MetricDesc.Histogram(
-        "airflow_dag_run_schedule_delay_seconds", "How long after the moment of their schedule finished DAG runs had started.", [], "dag_id");
+        "airflow_dag_run_schedule_delay_seconds", "How long after the moment of their schedule DAG runs started; one that is cleared and starts again does not count.", [], "dag_id");
 
     public static readonly MetricDesc LastScheduleDelay = MetricDesc.Gauge(
         "airflow_dag_last_schedule_delay_seconds", "How long after the moment of its schedule the last scheduled run started.", "dag_id");
 
-    public static readonly MetricDesc LastStart = MetricDesc.Gauge(
-        "airflow_dag_last_run_start_timestamp_seconds", "When the run started that started last.", "dag_id");
-
-    public static readonly MetricDesc LastSuccess = MetricDesc.Gauge(
-        "airflow_dag_last_success_timestamp_seconds", "When a run of the DAG last ended in success, however long ago; absent when none ever did.", "dag_id");
-
-    public static readonly MetricDesc UsualDuration = MetricDesc.Gauge(
-        "airflow_dag_run_usual_duration_seconds", "How long successful runs take, as a mean in which each new run weighs a fifth.", "dag_id");
-
-    public static readonly MetricDesc UsualInterval = MetricDesc.Gauge(
-        "airflow_dag_run_usual_interval_seconds", "Time from the end of one successful run to that of the next, as a mean in which each new one weighs a fifth.", "dag_id");
-
-    /// <summary>Of <see cref="LastSuccess"/>: it was asked for, and there is none.</summary>
-    public const double Never = 0;
-
-    private const double NewWeight = 0.2;
+    /// <summary>The last moment of the schedule whose delay was counted: runs are made in the order of their moments.</summary>
+    private static readonly MetricDesc LastMoment = MetricDesc.Gauge("airflow_dag_last_counted_moment", "Moment of the schedule.", "dag_id");
 
     public MetricDesc Durations { get; } = MetricDesc.Histogram(
         "airflow_dag_run_duration_seconds", "How long finished DAG runs took from start to end.", [.. settings.DagRunDurationBuckets], "dag_id");
 
     public IReadOnlyList<MetricDesc> Counters => [Finished, Durations, OverThreshold, ScheduleDelays];
-
-    /// <summary>Kept over restarts and for as long as the DAG is listed.</summary>
-    public static IReadOnlyList<MetricDesc> Kept { get; } = [LastScheduleDelay, LastStart, LastSuccess, UsualDuration, UsualInterval];
 
     /// <summary>Lets the counters of a DAG's runs of a type stand at zero, before any has finished.</summary>
     public void Declare(LedgerBatch batch, string dagId, string runType)
@@ -57,6 +40,13 @@ internal sealed class RunMetrics(AirflowCollection settings)
             batch.Declare(ScheduleDelays, dagId);
     }
 
+    /// <summary>Lets what is kept of a DAG be kept on while it is listed.</summary>
+    public static void Touch(LedgerBatch batch, string dagId)
+    {
+        batch.Touch(LastMoment, dagId);
+        batch.Touch(LastScheduleDelay, dagId);
+    }
+
     /// <summary>Counts what a listed run tells.</summary>
     /// <remarks>A start belongs to one finish: a cleared run gets a new one, an edit of the state keeps it. A run that was ended by
     /// hand before it started has none.</remarks>
@@ -64,58 +54,38 @@ internal sealed class RunMetrics(AirflowCollection settings)
     {
         var type = run.RunType ?? "unknown";
         Declare(batch, run.DagId, type);
-        CountOverThreshold(batch, poll, run);
+        if (run is { State: "running", StartDate: { } since } && poll.Now - since is var running)
+            CountOverThreshold(batch, poll, run, running);
         if (!AirflowStates.IsFinished(run) || !batch.TryRecord(Key("run", run), At(run, poll)) || !poll.Counts(run.EndDate))
             return;
         batch.Add(Finished, 1, run.DagId, type, run.State!);
-        if (run is { StartDate: { } from, EndDate: { } to } && to >= from)
-            batch.Observe(Durations, (to - from).TotalSeconds, run.DagId);
-        if (Delay(run) is { } delay)
-            batch.Observe(ScheduleDelays, delay.TotalSeconds, run.DagId);
+        if (run is not { StartDate: { } from, EndDate: { } to } || to < from)
+            return;
+        batch.Observe(Durations, (to - from).TotalSeconds, run.DagId);
+        CountOverThreshold(batch, poll, run, to - from);
     }
 
-    /// <summary>Keeps what runs, listed in any order, tell of their DAGs: of what is known already, nothing changes.</summary>
-    public static void Keep(LedgerBatch batch, SourceLedger ledger, IEnumerable<DagRun> runs)
+    /// <summary>Counts how late runs started, which were listed in any order.</summary>
+    public static void CountDelays(LedgerBatch batch, SourceLedger ledger, Poll poll, IEnumerable<DagRun> runs)
     {
-        foreach (var dag in runs.Where(run => run.StartDate is not null).GroupBy(run => run.DagId))
+        foreach (var dag in runs.Where(run => run.ScheduledFor <= run.StartDate).GroupBy(run => run.DagId))
         {
-            var newest = dag.MaxBy(run => run.StartDate)!;
-            if (Seconds(newest.StartDate!.Value) > (ledger.Kept(LastStart, dag.Key) ?? double.MinValue))
+            var counted = ledger.Kept(LastMoment, dag.Key) ?? double.MinValue;
+            foreach (var run in dag.Where(run => Seconds(run.ScheduledFor!.Value) > counted).OrderBy(run => run.ScheduledFor))
             {
-                batch.Keep(LastStart, Seconds(newest.StartDate!.Value), dag.Key);
-                if (Delay(newest) is { } delay)
-                    batch.Keep(LastScheduleDelay, delay.TotalSeconds, dag.Key);
+                var delay = (run.StartDate!.Value - run.ScheduledFor!.Value).TotalSeconds;
+                batch.Keep(LastMoment, Seconds(run.ScheduledFor.Value), dag.Key);
+                batch.Keep(LastScheduleDelay, delay, dag.Key);
+                if (poll.Counts(run.ScheduledFor))
+                    batch.Observe(ScheduleDelays, delay, dag.Key);
             }
-
-            var known = ledger.Kept(LastSuccess, dag.Key) ?? Never;
-            var (success, duration, interval) = (known, ledger.Kept(UsualDuration, dag.Key), ledger.Kept(UsualInterval, dag.Key));
-            foreach (var run in dag.Where(run => run.State == "success" && run.EndDate >= run.StartDate).OrderBy(run => run.EndDate))
-            {
-                var end = Seconds(run.EndDate!.Value);
-                if (end <= success)
-                    continue;
-                duration = Mean(duration, (run.EndDate.Value - run.StartDate!.Value).TotalSeconds);
-                if (success > Never)
-                    interval = Mean(interval, end - success);
-                success = end;
-            }
-
-            if (success == known)
-                continue;
-            batch.Keep(LastSuccess, success, dag.Key);
-            batch.Keep(UsualDuration, duration!.Value, dag.Key);
-            if (interval is { } usual)
-                batch.Keep(UsualInterval, usual, dag.Key);
         }
     }
 
-    /// <summary>The run's duration was or is longer than it may be.</summary>
-    private void CountOverThreshold(LedgerBatch batch, Poll poll, DagRun run)
+    private void CountOverThreshold(LedgerBatch batch, Poll poll, DagRun run, TimeSpan duration)
     {
-        if (run.StartDate is not { } start || settings.Thresholds.DagRunDuration(run.DagId) is not { } threshold)
-            return;
-        var until = AirflowStates.IsFinished(run) ? run.EndDate : run.State == "running" ? poll.Now : null;
-        if (until - start > threshold && batch.TryRecord(Key("run.over", run), At(run, poll)) && poll.Counts(run.EndDate))
+        // By the start, live and ended alike: a run that outlives its key must not be new when it ends.
+        if (duration > settings.Thresholds.DagRunDuration(run.DagId) && batch.TryRecord(Key("run.over", run), run.StartDate!.Value) && poll.Counts(run.EndDate))
             batch.Add(OverThreshold, 1, run.DagId);
     }
 
@@ -129,10 +99,6 @@ internal sealed class RunMetrics(AirflowCollection settings)
         at is { } instant ? (instant.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
 
     private static DateTimeOffset At(DagRun run, Poll poll) => run.EndDate ?? run.StartDate ?? run.RunAfter ?? run.LogicalDate ?? poll.Now;
-
-    private static TimeSpan? Delay(DagRun run) => run is { ScheduledFor: { } due, StartDate: { } start } && start >= due ? start - due : null;
-
-    private static double Mean(double? known, double value) => known is { } mean ? mean + (NewWeight * (value - mean)) : value;
 
     private static double Seconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).TotalSeconds;
 }

@@ -33,10 +33,7 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
         {
             // A number can stand there twice: a try that ran, and the row that was cleared or decided without running.
             if (tries.FirstOrDefault(t => t.TryNumber == number && IsTry(t) && Outcome(t) is not null) is { } found)
-            {
-                CountOverThreshold(found);
                 CountTry(found, isFinal: Outcome(found) != "failed" || found.TryNumber > found.MaxTries);
-            }
 
             // One that never ran, or is too old to be counted, need not be asked for again.
             if (!batch.Contains(Key(row, "try", number)))
@@ -55,7 +52,8 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
         if (row.State is null or "removed")
             return;
         Declare(row);
-        CountOverThreshold(row);
+        if (RunningSince(row) is { } start)
+            CountOverThreshold(row, poll.Now - start);
         if (IsTry(row))
             CountTry(row, isFinal: row.State != "up_for_retry");
         else if (Outcome(row) is { } outcome && batch.TryRecord(Key(row, "outcome"), At(row)) && poll.Counts(row.EndDate))
@@ -71,7 +69,8 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
     /// <summary>Whether the row's try has ended; the one before a retry that waits has, too, but the row is live.</summary>
     public static bool IsFinished(TaskInstance row) => row.State != "up_for_retry" && Outcome(row) is not null;
 
-    /// <summary>When the row's try started, while it runs; only then is the start its own and not that of the try before.</summary>
+    /// <summary>When the row's try started, while it runs (a deferred one runs in the triggerer); only then is the start its own and not
+    /// that of the try before.</summary>
     public static DateTimeOffset? RunningSince(TaskInstance row) => row.State is "running" or "deferred" ? row.StartDate : null;
 
     /// <summary>Number 0 was never tried. upstream_failed is decided without a try, also of an instance that was cleared and has had one.</summary>
@@ -117,7 +116,10 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
                 {
                     batch.Add(TaskMetrics.Tries, 1, row.DagId, metrics.Label(row), outcome);
                     if (Duration(row) is { } duration)
+                    {
                         batch.Observe(metrics.Durations, duration.TotalSeconds, row.DagId, metrics.Label(row));
+                        CountOverThreshold(row, duration);
+                    }
                 }
             }
             if (isFinal)
@@ -135,11 +137,10 @@ internal sealed class TaskCounter(LedgerBatch batch, TaskMetrics metrics, string
             batch.Add(TaskMetrics.Finished, 1, row.DagId, metrics.Label(row), outcome);
     }
 
-    /// <remarks>A deferred try runs, too: in the triggerer.</remarks>
-    private void CountOverThreshold(TaskInstance row)
+    private void CountOverThreshold(TaskInstance row, TimeSpan duration)
     {
-        var duration = Duration(row) ?? (RunningSince(row) is { } start ? poll.Now - start : null);
-        if (duration > metrics.Threshold(row) && batch.TryRecord(Key(row, "over", row.TryNumber), At(row)) && poll.Counts(row.EndDate))
+        // By the start, live and ended alike: a try that outlives its key must not be new when it ends.
+        if (duration > metrics.Threshold(row) && batch.TryRecord(Key(row, "over", row.TryNumber), row.StartDate!.Value) && poll.Counts(row.EndDate))
             batch.Add(TaskMetrics.OverThreshold, 1, row.DagId, metrics.Label(row));
     }
 

@@ -20,6 +20,13 @@ internal sealed class TaskMetrics(AirflowCollection settings)
         "airflow_task_instances_over_threshold_total",
         "Tries that took longer than airflow_task_duration_threshold_seconds: counted once, when a live one crosses it or when one ends that did.", "dag_id", "task_id");
 
+    public static readonly MetricDesc ThresholdSeconds = MetricDesc.Gauge(
+        "airflow_task_duration_threshold_seconds",
+        "How long a try may take, as configured (thresholds.task_duration) when the task was seen last; absent for never too long, and where tasks are not told apart.", "dag_id", "task_id");
+
+    /// <summary>Of <see cref="ThresholdSeconds"/>: never too long.</summary>
+    public const double Never = 0;
+
     public MetricDesc Durations { get; } = MetricDesc.Histogram(
         "airflow_task_duration_seconds", "How long finished tries took from start to end.", [.. settings.TaskDurationBuckets], "dag_id", "task_id");
 
@@ -42,7 +49,11 @@ internal sealed class TaskMetrics(AirflowCollection settings)
         }
         batch.Declare(Retries, row.DagId, task);
         batch.Declare(Durations, row.DagId, task);
-        if (Threshold(row) is not null)
+        var threshold = Threshold(row);
+        if (threshold is not null)
             batch.Declare(OverThreshold, row.DagId, task);
+        // Kept, because only an instance of the task tells whether it is a sensor.
+        if (settings.TaskDetail)
+            batch.Keep(ThresholdSeconds, threshold?.TotalSeconds ?? Never, row.DagId, task);
     }
 }

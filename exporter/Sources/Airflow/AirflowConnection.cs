@@ -11,9 +11,10 @@ namespace PipelineExporter.Sources.Airflow;
 /// <summary>The connection to one Airflow. It finds out by asking which REST API the server speaks, also after an upgrade.</summary>
 internal sealed class AirflowConnection : IDisposable
 {
-    /// <summary>2.x alone gives so many task instances at once; MWAA lets no more than 6 MB through.</summary>
+    /// <summary>2.x alone gives so many task instances at once; MWAA lets no more than 6 MB through, and rendered
+    /// fields of an instance can have some 20 kB.</summary>
     private const int InstancePage = 5000;
-    private const int MwaaInstancePage = 1000;
+    private const int MwaaInstancePage = 200;
 
     /// <summary>Somewhat longer than MWAA itself waits, and with time for another attempt within a request's own.</summary>
     private static readonly AwsResilience MwaaResilience = new() { AttemptTimeout = TimeSpan.FromSeconds(12), Retries = 1 };

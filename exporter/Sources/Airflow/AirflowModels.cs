@@ -40,6 +40,10 @@ internal sealed record DagRun
     /// schedule did not make.</summary>
     [JsonIgnore]
     public DateTimeOffset? ScheduledFor => RunType == "scheduled" ? RunAfter ?? DataIntervalEnd : null;
+
+    /// <summary>Whether the DAG's schedule or its assets made the run.</summary>
+    [JsonIgnore]
+    public bool IsScheduled => RunType is "scheduled" or "dataset_triggered" or "asset_triggered";
 }
 
 /// <summary>The current try of a task instance, or one row of its history.</summary>
@@ -94,9 +98,10 @@ internal sealed record TaskInstance
     /// <summary>The operator's class, such as <c>GlueJobOperator</c>.</summary>
     public string? Operator { get; init; }
 
-    /// <summary>Waits for something by design. Operators are known by their class's name alone, and sensors are named so.</summary>
+    /// <summary>Waits by design: for something (a sensor), or for a person. Operators are known by their class's name alone.</summary>
     [JsonIgnore]
-    public bool IsSensor => Operator?.Contains("Sensor", StringComparison.OrdinalIgnoreCase) == true;
+    public bool IsSensor => Operator is { } name
+        && (name.Contains("Sensor", StringComparison.OrdinalIgnoreCase) || name.StartsWith("HITL", StringComparison.Ordinal) || name == "ApprovalOperator");
 }
 
 /// <summary>One DAG of the list of DAGs that are parsed and not stale.</summary>
@@ -188,33 +193,26 @@ internal sealed record Pool
     public int OpenSlots { get; init; }
 }
 
-/// <summary>What the components say of themselves; answered with status 200 even when all is lost.</summary>
-internal sealed record AirflowHealth
+/// <summary>One component of what <c>/health</c> answers, with status 200 even when all is lost.</summary>
+/// <param name="Status">healthy, unhealthy, or null for a component that was never started; of 2.x, also for a DAG processor that runs
+/// inside the scheduler.</param>
+/// <param name="Heartbeat">Each component writes it under a name of its own, such as <c>latest_scheduler_heartbeat</c>.</param>
+internal sealed record ComponentHealth(string? Status, DateTimeOffset? Heartbeat)
 {
-    public ComponentHealth? Metadatabase { get; init; }
+    /// <summary>The components in an answer by their names: metadatabase, scheduler, triggerer, dag_processor, and what Airflow may add.
+    /// What else may stand there is none.</summary>
+    public static IReadOnlyDictionary<string, ComponentHealth> In(Dictionary<string, JsonElement> answer) => answer
+        .Where(member => member.Value.ValueKind == JsonValueKind.Object)
+        .ToDictionary(member => member.Key, member => Of(member.Value));
 
-    public ComponentHealth? Scheduler { get; init; }
-
-    public ComponentHealth? Triggerer { get; init; }
-
-    /// <summary>2.x: without a status when it runs inside the scheduler.</summary>
-    public ComponentHealth? DagProcessor { get; init; }
-}
-
-/// <summary>One component; each writes its heartbeat under a name of its own.</summary>
-internal sealed record ComponentHealth
-{
-    /// <summary>healthy, unhealthy, or null for a component that was never started.</summary>
-    public string? Status { get; init; }
-
-    public DateTimeOffset? LatestSchedulerHeartbeat { get; init; }
-
-    public DateTimeOffset? LatestTriggererHeartbeat { get; init; }
-
-    public DateTimeOffset? LatestDagProcessorHeartbeat { get; init; }
-
-    [JsonIgnore]
-    public DateTimeOffset? Heartbeat => LatestSchedulerHeartbeat ?? LatestTriggererHeartbeat ?? LatestDagProcessorHeartbeat;
+    private static ComponentHealth Of(JsonElement component)
+    {
+        var status = component.TryGetProperty("status", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        var heartbeats = component.EnumerateObject()
+            .Where(member => member.Name.StartsWith("latest_", StringComparison.Ordinal) && member.Name.EndsWith("_heartbeat", StringComparison.Ordinal))
+            .Select(member => member.Value.ValueKind == JsonValueKind.String && member.Value.TryGetDateTimeOffset(out var at) ? at : (DateTimeOffset?)null);
+        return new ComponentHealth(status, heartbeats.Max());
+    }
 }
 
 internal sealed record AirflowVersion
@@ -308,7 +306,7 @@ internal sealed record TokenClaims
 [JsonSerializable(typeof(DagPage))]
 [JsonSerializable(typeof(PoolPage))]
 [JsonSerializable(typeof(ImportErrorPage))]
-[JsonSerializable(typeof(AirflowHealth))]
+[JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(AirflowVersion))]
 [JsonSerializable(typeof(LoginRequest))]
 [JsonSerializable(typeof(LoginAnswer))]

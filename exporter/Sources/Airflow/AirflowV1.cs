@@ -7,7 +7,7 @@ namespace PipelineExporter.Sources.Airflow;
 internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, string version, int instancePage) : IAirflowApi
 {
     private const int PageSize = 100;
-    private const int LastSuccesses = 5;
+    private const int LastSuccesses = 10;
     private const string InstanceList = "GET /api/v1/dags/~/dagRuns/~/taskInstances";
 
     /// <summary>Once in so many polls the whole list of pools is tried again: an unlimited pool may have got a limit.</summary>
@@ -30,8 +30,8 @@ internal sealed class AirflowV1(IAirflowRestV1 rest, AirflowRequests requests, s
     /// <summary>The history of tries is part of the API since 2.10.</summary>
     private bool KnowsTries { get; } = AirflowConnection.IsAtLeast(version, 2, 10);
 
-    public async Task<AirflowHealth> HealthAsync(CancellationToken ct) =>
-        (await requests.AskAsync("GET /api/v1/health", rest.GetHealth, ct)).Value;
+    public async Task<IReadOnlyDictionary<string, ComponentHealth>> HealthAsync(CancellationToken ct) =>
+        ComponentHealth.In((await requests.AskAsync("GET /api/v1/health", rest.GetHealth, ct)).Value);
 
     /// <remarks>
     /// A page that holds an unlimited pool (slots -1) is answered 500: its open slots are infinite and fail the server's own check.

@@ -10,7 +10,7 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
     public const string NoState = "list_valid_states";
 
     private const int PageSize = 100;
-    private const int LastSuccesses = 5;
+    private const int LastSuccesses = 10;
     private const string InstanceList = "GET /api/v2/dags/~/dagRuns/~/taskInstances";
 
     /// <summary>A live instance in a state unknown today is looked for so long after its last change: the state may be a final one.</summary>
@@ -20,8 +20,8 @@ internal sealed class AirflowV2(IAirflowRestV2 rest, AirflowRequests requests, s
 
     public string Version => version;
 
-    public async Task<AirflowHealth> HealthAsync(CancellationToken ct) =>
-        (await requests.AskAsync("GET /api/v2/monitor/health", rest.GetHealth, ct)).Value;
+    public async Task<IReadOnlyDictionary<string, ComponentHealth>> HealthAsync(CancellationToken ct) =>
+        ComponentHealth.In((await requests.AskAsync("GET /api/v2/monitor/health", rest.GetHealth, ct)).Value);
 
     public async Task<PoolList> PoolsAsync(CancellationToken ct)
     {

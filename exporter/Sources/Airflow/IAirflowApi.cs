@@ -7,7 +7,7 @@ internal interface IAirflowApi
     /// <summary>The version that the server names, such as 2.11.2.</summary>
     string Version { get; }
 
-    Task<AirflowHealth> HealthAsync(CancellationToken ct);
+    Task<IReadOnlyDictionary<string, ComponentHealth>> HealthAsync(CancellationToken ct);
 
     Task<PoolList> PoolsAsync(CancellationToken ct);
 
@@ -23,7 +23,7 @@ internal interface IAirflowApi
     /// <summary>Runs in state failed that ended since <paramref name="since"/>.</summary>
     Task<Dated<DagRun>> FailedRunsAsync(DateTimeOffset since, CancellationToken ct);
 
-    /// <summary>The successful runs of a DAG that started last, the newest first: at most five.</summary>
+    /// <summary>The successful runs of a DAG that started last, the newest first: at most ten.</summary>
     Task<IReadOnlyList<DagRun>> LastSuccessesAsync(string dagId, CancellationToken ct);
 
     /// <summary>How many DAG files cannot be imported.</summary>

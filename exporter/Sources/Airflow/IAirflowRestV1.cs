@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Refit;
 
 namespace PipelineExporter.Sources.Airflow;
@@ -9,7 +10,7 @@ internal interface IAirflowRestV1
     Task<IApiResponse<AirflowVersion>> GetVersion(CancellationToken ct);
 
     [Get("/api/v1/health")]
-    Task<IApiResponse<AirflowHealth>> GetHealth(CancellationToken ct);
+    Task<IApiResponse<Dictionary<string, JsonElement>>> GetHealth(CancellationToken ct);
 
     [Get("/api/v1/pools")]
     Task<IApiResponse<PoolPage>> GetPools(int limit, int offset, [AliasAs("order_by")] string orderBy, CancellationToken ct);

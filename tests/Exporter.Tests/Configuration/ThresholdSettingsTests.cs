@@ -55,7 +55,7 @@ public sealed class ThresholdSettingsTests
 
     [Theory]
     [InlineData("task_detail: none", "airflow[0].task_detail: expected one of full, dag, found 'none'")]
-    [InlineData("skip: [pool]", "airflow[0].skip[0]: expected one of dags, health, import_errors, pools, runs, tasks, workers, found 'pool'; did you mean 'pools'?")]
+    [InlineData("skip: [pool]", "airflow[0].skip[0]: expected one of dags, import_errors, pools, runs, tasks, workers, found 'pool'; did you mean 'pools'?")]
     [InlineData("dag_run_duration_buckets: [5m, 1m]", "airflow[0].dag_run_duration_buckets: expected each bucket longer than the one before")]
     [InlineData("dag_run_duration_buckets: []", "airflow[0].dag_run_duration_buckets: expected a list")]
     [InlineData("dags: { exclude: [\"a$\"] }", "airflow[0].dags.exclude[0]: expected a name")]

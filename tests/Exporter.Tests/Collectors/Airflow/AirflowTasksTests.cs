@@ -175,7 +175,7 @@ public sealed class AirflowTasksTests
 
         var snapshot = TasksSnapshot.Of(
             [Row("running", Noon), Row("running", Noon - TimeSpan.FromMinutes(5)), Row("queued", Noon - TimeSpan.FromHours(1)), Row("running", Noon, "other"), Row("a_state_of_tomorrow", null), Row("success", Noon)],
-            ReplayedExporter.Tasks, [], []);
+            ReplayedExporter.Tasks, []);
 
         Assert.Equal([("queued", 1), ("running", 3), ("a_state_of_tomorrow", 1)], snapshot.Live.Select(live => (live.Key.State, live.Value)).OrderBy(live => live.State == "a_state_of_tomorrow").ThenBy(live => live.State));
         Assert.Equal(Noon - TimeSpan.FromMinutes(5), snapshot.OldestRunning[("music", "load")]);

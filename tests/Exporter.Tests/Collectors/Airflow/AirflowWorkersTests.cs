@@ -84,13 +84,13 @@ public sealed class AirflowWorkersTests
     }
 
     [Fact]
-    public async Task Clusters_are_those_that_are_listed_once_an_hour()
+    public async Task Clusters_are_those_that_are_listed_every_15_minutes()
     {
         var rig = new Rig(OfMwaa) { Clusters = ["NewKind", "BaseWorker"], Datapoints = (_, _) => [(At(5, 59), 50)] };
 
         Assert.Equal(["BaseWorker", "NewKind"], (await rig.CollectAsync()).Cpu.Keys);
         rig.Clusters = ["Other"];
-        rig.Time.Advance(TimeSpan.FromMinutes(59));
+        rig.Time.Advance(TimeSpan.FromMinutes(14));
         await rig.CollectAsync();
         Assert.Equal(2, rig.Count("ListMetrics")); // two pages
         rig.Time.Advance(TimeSpan.FromMinutes(1));

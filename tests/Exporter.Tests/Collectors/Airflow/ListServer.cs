@@ -23,6 +23,9 @@ internal sealed class ListServer : IAsyncDisposable
 
     public List<JsonNode> Runs { get; set; } = [];
 
+    /// <summary>Runs so old that only the list of their DAG has them.</summary>
+    public List<JsonNode> History { get; set; } = [];
+
     public List<JsonNode> Instances { get; set; } = [];
 
     public List<JsonNode> Dags { get; set; } = [];
@@ -78,7 +81,7 @@ internal sealed class ListServer : IAsyncDisposable
         {
             var states = context.Request.Query["state"].ToArray();
             var dag = path.Split('/')[2];
-            return WriteRowsAsync(context, "dag_runs", Runs.Where(run =>
+            return WriteRowsAsync(context, "dag_runs", Runs.Concat(dag == "~" ? [] : History).Where(run =>
                 (dag == "~" || (string?)run["dag_id"] == dag) && (states.Length == 0 || states.Contains((string?)run["state"])))
                 .OrderByDescending(run => context.Request.Query["order_by"] == "-start_date" ? (string?)run["start_date"] : null, StringComparer.Ordinal));
         }

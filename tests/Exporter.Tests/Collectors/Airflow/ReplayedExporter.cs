@@ -71,7 +71,7 @@ internal sealed class ReplayedExporter : IDisposable
 
     private static SortedDictionary<string, double> Write(ICollector collector, Action<MetricSink> write)
     {
-        var sink = new MetricSink(collector.Identity!.Labels, [.. collector.Metrics], 100_000, collector.Shows);
+        var sink = new MetricSink(collector.Identity!.Labels, [.. collector.Metrics], 100_000, collector.Shown());
         write(sink);
         var samples = from family in sink.Families
                       from sample in family.Samples

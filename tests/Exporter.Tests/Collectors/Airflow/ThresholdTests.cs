@@ -113,6 +113,53 @@ public sealed class ThresholdTests
     }
 
     [Fact]
+    public async Task The_threshold_told_of_a_sensor_is_its_own_and_goes_with_the_override()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        var forSensors = TimeSpan.FromHours(6);
+        TimeSpan? Own(string task, bool isSensor) => isSensor ? forSensors > TimeSpan.Zero ? forSensors : null : TimeSpan.FromHours(1);
+        using var exporter = new ReplayedExporter(server.Url, configure: settings => settings with { Thresholds = new(_ => null, (_, task, isSensor) => Own(task, isSensor), _ => null) });
+        var sensor = Instance("running", 1, start: 1);
+        sensor["operator"] = "FileSensor";
+        await TasksAsync(server, exporter, 2, sensor);
+        Assert.Equal(6 * 3600, exporter.Gauges["airflow_tasks"]["airflow_task_duration_threshold_seconds music load"]);
+
+        forSensors = TimeSpan.Zero;
+        await TasksAsync(server, exporter, 3, sensor);
+
+        Assert.DoesNotContain("airflow_task_duration_threshold_seconds music load", exporter.Gauges["airflow_tasks"].Keys);
+    }
+
+    [Fact]
+    public async Task Somebody_who_is_waited_for_is_not_slow_work()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        using var exporter = Exporter(server);
+        await TasksAsync(server, exporter, 0);
+        var approval = Instance("success", 1, start: 1, end: 200);
+        approval["operator"] = "ApprovalOperator";
+        await TasksAsync(server, exporter, 201, approval);
+
+        Assert.Empty(exporter.Counted(TaskMetrics.OverThreshold));
+    }
+
+    [Fact]
+    public async Task A_run_that_outlives_its_key_is_counted_once()
+    {
+        await using var server = await ListServer.StartAsync("3.3.2");
+        using var exporter = Exporter(server);
+        await RunsAsync(server, exporter, 0);
+        const double day = 24 * 60;
+        await RunsAsync(server, exporter, 200, Run("running", start: 1));
+        for (var at = 1; at <= 40; at++)
+            await RunsAsync(server, exporter, at * day, Run("running", start: 1));
+        await RunsAsync(server, exporter, 41 * day, Run("success", start: 1, end: (41 * day) - 5));
+
+        Assert.Equal(1, exporter.Counted(RunMetrics.OverThreshold).Values.Sum());
+        Assert.Equal(1, exporter.Counted(RunMetrics.Finished)["music scheduled success"]);
+    }
+
+    [Fact]
     public async Task A_deferred_try_runs_too_and_each_try_that_is_slow_counts()
     {
         await using var server = await ListServer.StartAsync("3.3.2");

@@ -95,7 +95,7 @@ public sealed class MwaaHandlerTests
         await api.HealthAsync(default);
 
         Assert.Equal(3, mwaa.Aws.Requests.Count);
-        Assert.Equal("1000", (string?)JsonNode.Parse(mwaa.Aws.Requests.ElementAt(1).Body)!["QueryParameters"]!["limit"]);
+        Assert.Equal("200", (string?)JsonNode.Parse(mwaa.Aws.Requests.ElementAt(1).Body)!["QueryParameters"]!["limit"]);
         Assert.Equal("""{"Path":"/health","Method":"GET"}""", mwaa.Aws.Requests.Last().Body);
     }
 

@@ -32,7 +32,7 @@ public sealed class FinishedWindowsTests
                 return (now, rows.Length, page);
             });
             using var connection = new AirflowConnection(
-                new AirflowEndpoint("production", new Uri("http://airflow.example"), new AirflowCredential.Bearer(() => "a-token")), TimeProvider.System, _ => { }, network);
+                new AirflowEndpoint("production", new Uri("http://airflow.example"), new AirflowCredential.Bearer(() => "a-token")), TimeProvider.System, _ => { }, network: network);
 
             var read = await (await connection.ApiAsync(CancellationToken.None)).FinishedTaskInstancesAsync(Since, CancellationToken.None);
 
