@@ -17,6 +17,7 @@ internal static class DeclaredMetrics
           - environment: production
             url: http://127.0.0.1
             auth: { bearer: { token_env: TOKEN } }
+            workers: { cloudwatch: { region: eu-west-1, namespace: AWS/MWAA, cluster_dimension: Cluster } }
         aws:
           - region: eu-west-1
             account_id: "123456789012"
