@@ -28,6 +28,4 @@ internal abstract class AirflowCollector<TSnapshot>(AirflowEnvironment airflow) 
     protected IReadOnlyList<T> Watched<T>(IReadOnlyList<T> rows, Func<T, string> dagId) => [.. rows.Where(row => airflow.Settings.Includes(dagId(row)))];
 
     protected AirflowEnvironment Environment => airflow;
-
-    protected static double Seconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).TotalSeconds;
 }

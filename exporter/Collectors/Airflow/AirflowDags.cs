@@ -60,7 +60,7 @@ internal sealed class AirflowDags(AirflowEnvironment environment) : AirflowColle
             if (dag.IsPaused is { } paused)
                 sink.Set(Paused, paused ? 1 : 0, dag.DagId);
             if (dag.NextRun is { } next)
-                sink.Set(NextRun, Seconds(next), dag.DagId);
+                sink.Set(NextRun, next.ToUnixSeconds(), dag.DagId);
         }
     }
 

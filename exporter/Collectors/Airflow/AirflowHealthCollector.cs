@@ -36,7 +36,7 @@ internal sealed class AirflowHealthCollector(AirflowEnvironment environment) : A
             if (component.Status is { } status)
                 sink.Set(Healthy, status == "healthy" ? 1 : 0, name);
             if (component.Heartbeat is { } heartbeat)
-                sink.Set(Heartbeat, Seconds(heartbeat), name);
+                sink.Set(Heartbeat, heartbeat.ToUnixSeconds(), name);
         }
     }
 }

@@ -112,7 +112,7 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         foreach (var ((dag, state), count) in snapshot.Live)
             sink.Set(Live, count, dag, state);
         foreach (var (dag, start) in snapshot.OldestRunning)
-            sink.Set(OldestRunning, Seconds(start), dag);
+            sink.Set(OldestRunning, start.ToUnixSeconds(), dag);
         // Zero, and not nothing, for a DAG whose failures are repaired: rules take the last known value where none is told.
         foreach (var dag in snapshot.Dags.Except(snapshot.Failures.Select(failed => failed.DagId)))
             sink.Set(FailedOpen, 0, dag);
@@ -125,7 +125,7 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         foreach (var (dag, delay) in snapshot.Delays)
             sink.Set(RunMetrics.LastScheduleDelay, delay, dag);
         foreach (var (dag, at) in snapshot.Overdue)
-            sink.Set(Overdue, Seconds(at), dag);
+            sink.Set(Overdue, at.ToUnixSeconds(), dag);
         foreach (var dag in snapshot.Dags)
         {
             if (Environment.Settings.Thresholds.DagRunDuration(dag) is { } threshold)

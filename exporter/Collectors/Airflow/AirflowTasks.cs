@@ -89,7 +89,7 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         foreach (var ((dag, state), count) in snapshot.Live)
             sink.Set(Instances, count, dag, state);
         foreach (var ((dag, task), start) in snapshot.OldestRunning)
-            sink.Set(OldestRunning, Seconds(start), dag, task);
+            sink.Set(OldestRunning, start.ToUnixSeconds(), dag, task);
         foreach (var ((dag, task), duration) in snapshot.LastDurations)
             sink.Set(LastDuration, duration.TotalSeconds, dag, task);
         foreach (var (dag, task, threshold) in snapshot.Thresholds)
@@ -98,7 +98,7 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
         {
             sink.Set(Queued, waiting.Count, queue);
             if (waiting.Oldest is { } oldest)
-                sink.Set(OldestQueued, Seconds(oldest), queue);
+                sink.Set(OldestQueued, oldest.ToUnixSeconds(), queue);
         }
     }
 

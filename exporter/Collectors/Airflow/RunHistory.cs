@@ -111,7 +111,7 @@ internal static class RunHistory
     {
         var remembered = Values(ledger, Starts, dagId).Zip(Values(ledger, Durations, dagId), (start, duration) => (Start: start, Duration: duration)).ToList();
         var newest = remembered.Count > 0 ? remembered[0].Start : double.MinValue;
-        var added = successes.Select(run => (Start: Seconds(run.StartDate!.Value), Duration: (run.EndDate!.Value - run.StartDate.Value).TotalSeconds))
+        var added = successes.Select(run => (Start: run.StartDate!.Value.ToUnixSeconds(), Duration: (run.EndDate!.Value - run.StartDate.Value).TotalSeconds))
             .Where(run => run.Start > newest).OrderByDescending(run => run.Start).ToList();
         if (added.Count == 0)
             return;
@@ -124,16 +124,14 @@ internal static class RunHistory
 
     private static void KeepLater(LedgerBatch batch, SourceLedger ledger, MetricDesc metric, string dagId, DateTimeOffset? instant)
     {
-        if (instant is { } at && Seconds(at) > (ledger.Kept(metric, dagId) ?? double.MinValue))
-            batch.Keep(metric, Seconds(at), dagId);
+        if (instant is { } at && at.ToUnixSeconds() > (ledger.Kept(metric, dagId) ?? double.MinValue))
+            batch.Keep(metric, at.ToUnixSeconds(), dagId);
     }
 
     private static IEnumerable<double> Values(SourceLedger ledger, MetricDesc metric, string dagId) =>
         Places.Select(place => ledger.Kept(metric, dagId, place)).TakeWhile(value => value is not null).Select(value => value!.Value);
 
     private static DateTimeOffset? Instant(double? seconds) => seconds is { } known and not Never ? DateTimeOffset.UnixEpoch.AddSeconds(known) : null;
-
-    private static double Seconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).TotalSeconds;
 }
 
 /// <param name="LastStart">Unix time, as the others.</param>

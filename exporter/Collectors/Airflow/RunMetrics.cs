@@ -71,10 +71,10 @@ internal sealed class RunMetrics(AirflowCollection settings)
         foreach (var dag in runs.Where(run => run.ScheduledFor <= run.StartDate).GroupBy(run => run.DagId))
         {
             var counted = ledger.Kept(LastMoment, dag.Key) ?? double.MinValue;
-            foreach (var run in dag.Where(run => Seconds(run.ScheduledFor!.Value) > counted).OrderBy(run => run.ScheduledFor))
+            foreach (var run in dag.Where(run => run.ScheduledFor!.Value.ToUnixSeconds() > counted).OrderBy(run => run.ScheduledFor))
             {
                 var delay = (run.StartDate!.Value - run.ScheduledFor!.Value).TotalSeconds;
-                batch.Keep(LastMoment, Seconds(run.ScheduledFor.Value), dag.Key);
+                batch.Keep(LastMoment, run.ScheduledFor.Value.ToUnixSeconds(), dag.Key);
                 batch.Keep(LastScheduleDelay, delay, dag.Key);
                 if (poll.Counts(run.ScheduledFor))
                     batch.Observe(ScheduleDelays, delay, dag.Key);
@@ -99,6 +99,4 @@ internal sealed class RunMetrics(AirflowCollection settings)
         at is { } instant ? (instant.UtcTicks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture) : "-";
 
     private static DateTimeOffset At(DagRun run, Poll poll) => run.EndDate ?? run.StartDate ?? run.RunAfter ?? run.LogicalDate ?? poll.Now;
-
-    private static double Seconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).TotalSeconds;
 }
