@@ -33,7 +33,10 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
 
     public override string Name => "airflow_tasks";
 
-    public override string Asks => "2 requests: `/dags/~/dagRuns/~/taskInstances`, the live instances and those that finished since the last collection (another for each 100 more, in 2.x for each 5,000). And one for each finished try that the lists do not show any more: `…/tries`.";
+    public override string Asks =>
+        "2 requests: `/dags/~/dagRuns/~/taskInstances`, the live instances and those that finished since the last collection (another for each 100 more, in "
+        + "2.x for each 5,000). One for each instance that has finished tries which the lists do not show any more: `…/tries`. And one more to each new version "
+        + "of Airflow 3, for the states that it has.";
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
         [.. environment.Tasks.Counters, TaskMetrics.ThresholdSeconds, LastDuration, Instances, OldestRunning, Queued, OldestQueued];
@@ -59,7 +62,8 @@ internal sealed class AirflowTasks(AirflowEnvironment environment) : AirflowColl
             {
                 var tries = await api.TriesAsync(row, cancellationToken);
                 counter.CountEarlier(row, tries);
-                tries.ToList().ForEach(NoteDuration);
+                foreach (var earlier in tries)
+                    NoteDuration(earlier);
                 questions++;
             }
             counter.Count(row);
