@@ -67,7 +67,7 @@ internal static class AirflowBenchmark
                 url: {{new Uri(proxy.Address, $"airflow{edition}")}}
                 auth: { {{(edition == 2 ? "basic" : "token")}}: { username: {{User}}, password_env: AIRFLOW_PASSWORD } }
                 poll_interval: {{Interval.TotalSeconds}}s
-                lookback: 2h # in which each DAG has run once, so that every series is there
+                lookback: {{(isTarget ? "2h" : "15m")}} # in 2 h each DAG runs once, so that every series is there; 10,000 of them are too many for the simulator
                 series_limit: {{(isTarget ? 200_000 : 10_000_000)}}
             """));
         await using (var exporter = await AirflowProgram.StartAsync(
@@ -76,7 +76,7 @@ internal static class AirflowBenchmark
         {
             for (var scrape = 0; scrape < 2; scrape++)
             {
-                await exporter.Http.GetStringAsync(new Uri("metrics", UriKind.Relative));
+                await PageAsync(exporter);
                 await Task.Delay(Interval, TimeProvider.System);
             }
 
@@ -98,22 +98,25 @@ internal static class AirflowBenchmark
     {
         proxy.Take();
         var (cpu, started) = (exporter.Cpu, TimeProvider.System.GetTimestamp());
-        var walls = new List<double>();
-        var page = "";
+        var first = await DurationsAsync(exporter);
+        var fresh = new List<(string Collector, double Seconds)>(); // one that stands since the start tells of the first poll
         for (var poll = 0; poll < polls; poll++)
         {
             await Task.Delay(Interval, TimeProvider.System);
-            page = await exporter.Http.GetStringAsync(new Uri("metrics", UriKind.Relative));
-            walls.Add(Values(page, "pipeline_exporter_collector_duration_seconds").Where(value => !value.Line.Contains("airflow_dags", StringComparison.Ordinal)).Sum(value => value.Value));
+            fresh.AddRange((await DurationsAsync(exporter)).Except(first));
         }
 
+        var wall = fresh.Where(one => !one.Collector.Contains("airflow_dags", StringComparison.Ordinal)).GroupBy(one => one.Collector, one => one.Seconds)
+            .Sum(collector => collector.Order().ElementAt(collector.Count() / 2));
+        var done = TimeProvider.System.GetElapsedTime(started) / Interval;
         var requests = proxy.Take();
         var (spent, asked) = (exporter.Cpu - cpu, requests.Where(request => !request.IsRefresh).ToList());
+        var page = await PageAsync(exporter);
         if (Values(page, "pipeline_exporter_collector_success").Any(success => success.Value != 1))
             throw new InvalidOperationException($"{name}: a collector failed");
-        var done = TimeProvider.System.GetElapsedTime(started) / Interval;
         var window = asked.Max(request => request.Window) ?? TimeSpan.Zero;
-        report.Line($"{name}: a poll from its first request to the page, median", walls.Order().ElementAt(walls.Count / 2), "s", atMost: isTarget ? 1 : null);
+        report.Line($"{name}: time of a poll, median", wall, "s", atMost: isTarget ? 1 : null);
+        report.Line($"{name}: time that Airflow takes of it, mean", asked.Sum(request => request.Took.TotalSeconds) / done, "s");
         report.Line($"{name}: requests a poll", asked.Count / done, "", atMost: isTarget && edition == 2 ? 10 : null);
         report.Line($"{name}: rows read a poll", asked.Sum(request => request.Rows) / done, "");
         report.Line($"{name}: how far back a poll asks", window.TotalSeconds, "s", atMost: (Overlap + (2 * Interval)).TotalSeconds);
@@ -127,6 +130,11 @@ internal static class AirflowBenchmark
                 CultureInfo.InvariantCulture, $"    {endpoint.Key,-44} {endpoint.Count() / done,6:0.0} requests, {endpoint.Sum(request => request.Rows) / done,8:0} rows"));
         }
     }
+
+    private static async Task<IReadOnlyList<(string Collector, double Seconds)>> DurationsAsync(AirflowProgram exporter) =>
+        [.. Values(await PageAsync(exporter), "pipeline_exporter_collector_duration_seconds").Select(duration => (duration.Line[..duration.Line.IndexOf(' ')], duration.Value))];
+
+    private static Task<string> PageAsync(AirflowProgram exporter) => exporter.Http.GetStringAsync(new Uri("metrics", UriKind.Relative));
 
     private static IEnumerable<(string Line, double Value)> Values(string page, string family) =>
         from line in page.Split('\n')

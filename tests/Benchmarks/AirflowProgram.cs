@@ -42,8 +42,8 @@ internal sealed class AirflowProgram : IAsyncDisposable
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         var started = new AirflowProgram(Process.Start(start)!, address);
-        started.process.OutputDataReceived += (_, line) => Console.Write(line.Data is { } text && text.Contains("level=error", StringComparison.Ordinal) ? text + "\n" : "");
-        started.process.ErrorDataReceived += (_, line) => Console.Write(line.Data is { } text ? text + "\n" : "");
+        started.process.OutputDataReceived += (_, _) => { };
+        started.process.ErrorDataReceived += (_, line) => ShowProblem(line.Data);
         started.process.BeginOutputReadLine();
         started.process.BeginErrorReadLine();
         try
@@ -65,6 +65,12 @@ internal sealed class AirflowProgram : IAsyncDisposable
             await Report.RunAsync("kill", "-TERM", $"{process.Id}"); // the state file is closed properly
         await process.WaitForExitAsync();
         process.Dispose();
+    }
+
+    private static void ShowProblem(string? line)
+    {
+        if (line is not null && !line.Contains("level=info", StringComparison.Ordinal))
+            Console.WriteLine(line);
     }
 
     private static int FreePort()

@@ -60,9 +60,11 @@ internal sealed class AirflowProxy : IAsyncDisposable
         foreach (var name in (string[])["Accept", "Accept-Encoding", "Authorization"])
             request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)context.Request.Headers[name]);
         request.Content?.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
+        var started = TimeProvider.System.GetTimestamp();
         using var response = await client.SendAsync(request, context.RequestAborted);
         var body = await response.Content.ReadAsByteArrayAsync(context.RequestAborted);
-        requests.Enqueue(new(Endpoint(context.Request.Path), Rows(response, body), Window(context.Request.Query)));
+        var took = TimeProvider.System.GetElapsedTime(started);
+        requests.Enqueue(new(Endpoint(context.Request.Path), Rows(response, body), Window(context.Request.Query), took));
 
         context.Response.StatusCode = (int)response.StatusCode;
         context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
@@ -104,7 +106,8 @@ internal sealed class AirflowProxy : IAsyncDisposable
 /// <param name="Endpoint">Its path without ids.</param>
 /// <param name="Rows">How many rows the answer held.</param>
 /// <param name="Window">How long before now the list begins; null for one that has no beginning.</param>
-internal sealed record AirflowRequest(string Endpoint, int Rows, TimeSpan? Window)
+/// <param name="Took">How long Airflow took to answer.</param>
+internal sealed record AirflowRequest(string Endpoint, int Rows, TimeSpan? Window, TimeSpan Took)
 {
     /// <summary>Of the refresh of the list of DAGs, every five minutes.</summary>
     public bool IsRefresh => Endpoint is "/dags" or "/dags/*/dagRuns";
