@@ -23,10 +23,10 @@ internal static class FamilyRenderer
         foreach (var (family, samples) in sink.Families.Where(one => one.Family.Type == MetricType.Gauge == gauges))
         {
             var fingerprint = Fingerprint(family, sink.SourceLabels, samples);
-            var same = previous.IsDefaultOrEmpty
-                ? null
-                : previous.FirstOrDefault(part => part.Name == family.Name && part.Fingerprint == fingerprint);
-            parts.Add(same ?? Render(family, sink.SourceLabels, samples, fingerprint));
+            var before = previous.IsDefaultOrEmpty ? null : previous.FirstOrDefault(part => part.Name == family.Name);
+            parts.Add(before?.Fingerprint == fingerprint
+                ? before
+                : Render(family, sink.SourceLabels, samples, fingerprint, expected: before?.Lines.Plain.Length ?? 0));
         }
 
         return parts.ToImmutable();
@@ -36,9 +36,11 @@ internal static class FamilyRenderer
         MetricDesc family,
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         IReadOnlyDictionary<string[], double[]> samples,
-        UInt128 fingerprint)
+        UInt128 fingerprint,
+        int expected)
     {
-        using var text = new MemoryStream();
+        // About as long as the last time: a stream that grows to megabytes leaves as many behind.
+        using var text = new MemoryStream(expected + (expected / 16));
         if (family.Type == MetricType.Histogram)
             WriteHistogram(text, family, sourceLabels, samples);
         else
@@ -90,13 +92,15 @@ internal static class FamilyRenderer
         foreach (var (labelValues, value) in samples)
             gauge.WithLabels([.. sourceValues, .. labelValues]).Set(value);
 
-        using var rendered = new MemoryStream();
+        var start = (int)text.Length;
         // Writes to memory only, so it completes at once.
-        registry.CollectAndExportAsTextAsync(rendered, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
-        var lines = rendered.GetBuffer().AsSpan(0, (int)rendered.Length);
+        registry.CollectAndExportAsTextAsync(text, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
+        var rendered = text.GetBuffer().AsSpan(start, (int)text.Length - start);
+        var lines = rendered;
         for (var header = 0; header < 2; header++)
             lines = lines[(lines.IndexOf((byte)'\n') + 1)..];
-        text.Write(lines);
+        lines.CopyTo(rendered);
+        text.SetLength(start + lines.Length);
     }
 
     private static UInt128 Fingerprint(

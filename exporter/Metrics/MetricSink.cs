@@ -35,12 +35,19 @@ internal sealed class MetricSink(
 
     /// <summary>Adds one series of a counter or histogram as the ledger keeps it, <see cref="MetricDesc.Width"/> numbers.</summary>
     /// <returns>False for one that is not shown.</returns>
-    internal bool Add(MetricDesc family, double[] numbers, params ReadOnlySpan<string> labelValues)
+    internal bool Add(MetricDesc family, double[] numbers, params ReadOnlySpan<string> labelValues) => Add(family, numbers, labelValues, null, 0);
+
+    /// <inheritdoc cref="Add(MetricDesc, double[], ReadOnlySpan{string})"/>
+    /// <param name="labelValues">Is kept as it is: for thousands of series a poll, a copy of each is worth saving.</param>
+    /// <param name="expected">How many series of the family there will be.</param>
+    internal bool Add(MetricDesc family, double[] numbers, string[] labelValues, int expected) => Add(family, numbers, labelValues, labelValues, expected);
+
+    private bool Add(MetricDesc family, double[] numbers, ReadOnlySpan<string> labelValues, string[]? kept, int expected)
     {
         if (numbers.Length != family.Width)
             throw new MetricException(family.Name, $"was given {numbers.Length} numbers for {family.Width}");
         family.CheckLabelValues(labelValues);
-        if (family.Type != MetricType.Gauge && numbers.Any(number => !double.IsFinite(number) || number < 0))
+        if (family.Type != MetricType.Gauge && Array.Exists(numbers, static number => !double.IsFinite(number) || number < 0))
             throw new MetricException(family.Name, "a counter's value must be finite and not negative");
         if (shows is not null && !shows(family, labelValues))
             return false;
@@ -53,10 +60,10 @@ internal sealed class MetricSink(
         if (!families.TryGetValue(family, out var samples))
         {
             CheckFamily(family);
-            families.Add(family, samples = new(LabelValues.Comparer));
+            families.Add(family, samples = new(expected, LabelValues.Comparer));
         }
 
-        if (!samples.TryAdd(labelValues.ToArray(), numbers))
+        if (!samples.TryAdd(kept ?? labelValues.ToArray(), numbers))
             throw new MetricException(family.Name, $"has two samples for {Describe(family, labelValues)}");
         Count += family.SeriesEach;
         return true;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using PipelineExporter.Metrics;
 
 namespace PipelineExporter.State;
@@ -20,8 +21,12 @@ internal sealed class SourceLedger
         (this.scope, this.ledger, this.file, this.scrapes) = (scope, ledger, file, scrapes);
         values = file.LoadValues(scope);
         shapes = file.LoadFamilies(scope);
+        var names = new Dictionary<string, string>();
         foreach (var stored in file.LoadSeries(scope))
         {
+            // The file says each name once a series: here the series of one DAG share it, as those of a poll do.
+            for (var i = 0; i < stored.Labels.Length; i++)
+                stored.Labels[i] = CollectionsMarshal.GetValueRefOrAddDefault(names, stored.Labels[i], out _) ??= stored.Labels[i];
             // Zero was the last value published: the series is held as one just born.
             var newborn = Array.TrueForAll(stored.Shown, number => number == 0);
             Family(stored.Family)[stored.Labels] =
@@ -77,9 +82,10 @@ internal sealed class SourceLedger
             var unseen = new List<Series>();
             foreach (var metric in metrics.Where(metric => metric.Type != MetricType.Gauge))
             {
-                foreach (var series in Bind(metric).Values)
+                var family = Bind(metric);
+                foreach (var series in family.Values)
                 {
-                    if (!sink.Add(metric, series.Shown, series.Labels))
+                    if (!sink.Add(metric, series.Shown, series.Labels, family.Count))
                         (series.Held, series.ShownSince) = (true, null); // should it come back, what was counted meanwhile is seen to be added
                     else if (series.Held && series.ShownSince is null)
                         unseen.Add(series);
