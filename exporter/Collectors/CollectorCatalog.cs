@@ -10,13 +10,16 @@ namespace PipelineExporter.Collectors;
 /// <summary>Every collector, for every source that the configuration names. What is not made here does not run.</summary>
 internal static class CollectorCatalog
 {
+    /// <summary>A list is read whole before anything of it is stored: after an outage, of an Airflow of 10,000 DAGs, that takes minutes.</summary>
+    private static readonly TimeSpan AirflowCatchUp = TimeSpan.FromMinutes(15);
+
     /// <param name="awsKeys">Instead of those that the AWS SDK finds.</param>
     public static IReadOnlyList<ScheduledCollector> Create(
         ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null) =>
     [
         .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
             .For(Collection(airflow, configuration.Thresholds, awsKeys), context)
-            .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit))),
+            .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit, AirflowCatchUp))),
         .. configuration.Aws.SelectMany(aws => AwsCollectors
             .For(Collection(aws), context, awsKeys)
             .Select(collector => Schedule(collector, aws.PollInterval, aws.StaleAfter, aws.SeriesLimit))),
@@ -67,6 +70,15 @@ internal static class CollectorCatalog
     };
 
     // A collector that is slower than its source's interval may become stale more slowly, too.
-    private static ScheduledCollector Schedule(ICollector collector, TimeSpan pollInterval, TimeSpan staleAfter, int seriesLimit) =>
-        new(collector, RunnerOptions.For(collector.Interval) with { StaleAfter = staleAfter * (collector.Interval / pollInterval), SeriesLimit = seriesLimit });
+    private static ScheduledCollector Schedule(
+        ICollector collector, TimeSpan pollInterval, TimeSpan staleAfter, int seriesLimit, TimeSpan catchUp = default)
+    {
+        var options = RunnerOptions.For(collector.Interval);
+        return new(collector, options with
+        {
+            Timeout = catchUp > options.Timeout ? catchUp : options.Timeout,
+            StaleAfter = staleAfter * (collector.Interval / pollInterval),
+            SeriesLimit = seriesLimit,
+        });
+    }
 }

@@ -74,7 +74,7 @@ internal static class AirflowParts
 
         public string Asks => inner.Asks;
 
-        public bool Shows(MetricDesc metric, ReadOnlySpan<string> labelValues) => inner.Shows(metric, labelValues);
+        public SeriesFilter? Shown() => inner.Shown();
 
         public async Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken)
         {

@@ -91,12 +91,13 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         watermark.Store(batch, poll);
         batch.Commit();
         watermark.Stored();
+        var isFirst = verified is null; // what can wait does not keep the first page waiting
         if (isVerification)
             verified = now;
 
         // Of a failure that is gone without a word, only a question shows whether somebody set it to success.
         var repaired = since is null ? [] : open.Except(failures.OpenDags);
-        await questions.AskAsync(api, failures.OpenDags, repaired, cancellationToken);
+        await questions.AskAsync(api, failures.OpenDags, repaired, others: isFirst ? [] : Environment.Dags.Listed, cancellationToken);
 
         ImmutableArray<string> dags = [.. ledger.Counted(RunMetrics.Finished).Select(series => series.Labels[0]).Distinct()];
         return RunsSnapshot.Of(seen, failures.ByDag(), dags) with

@@ -13,12 +13,14 @@ internal sealed class HistoryQuestions(AirflowEnvironment environment)
 
     /// <param name="open">DAGs with an open failure, which a success may have made good: they are asked for first.</param>
     /// <param name="again">DAGs to be asked for though something is known of them.</param>
-    public async Task AskAsync(IAirflowApi api, IEnumerable<string> open, IEnumerable<string> again, CancellationToken cancellationToken)
+    /// <param name="others">DAGs that can wait.</param>
+    public async Task AskAsync(
+        IAirflowApi api, IEnumerable<string> open, IEnumerable<string> again, IEnumerable<string> others, CancellationToken cancellationToken)
     {
         var ledger = environment.Ledger;
         var time = environment.Context.Time;
         var started = time.GetTimestamp();
-        var unknown = open.Concat(environment.Dags.Listed).Where(dag => !RunHistory.IsKnown(ledger, dag)).OrderBy(failed.Contains);
+        var unknown = open.Concat(others).Where(dag => !RunHistory.IsKnown(ledger, dag)).OrderBy(failed.Contains);
         foreach (var dag in again.Concat(unknown).Distinct().ToList())
         {
             if (time.GetElapsedTime(started) > LongestAsking)

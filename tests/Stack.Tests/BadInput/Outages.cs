@@ -107,7 +107,7 @@ public sealed class Outages : IAsyncLifetime
     /// </summary>
     internal static IEnumerable<KeyValuePair<string, double>> Success(MetricsPage page, string source) =>
         page.Of("pipeline_exporter_collector_success", ("source", source))
-            .Select(sample => KeyValuePair.Create(sample.Labels["collector"], sample.Value)).Where(one => one.Key is not ("airflow_dags" or "glue_metrics"));
+            .Select(sample => KeyValuePair.Create(sample.Labels["collector"], sample.Value)).Where(one => one.Key is not ("airflow_dags" or "airflow_import_errors" or "glue_metrics"));
 
     /// <summary>What a source's counters say more than before the faults.</summary>
     internal Counts Counted(MetricsPage page, string source) =>

@@ -68,23 +68,6 @@ public sealed class AirflowIncidentsTests(ITestOutputHelper output)
         Assert.DoesNotContain(await simulator.AllAsync("slack"), message => message.SlackTitle().Contains("AirflowDagDuration", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public async Task A_failed_run_that_nobody_repairs_is_told_of_again_when_its_alert_has_ended()
-    {
-        await using var stack = await ComposeStack.StartAsync(ScaledTimes.Edit);
-        using var simulator = new SimulatorClient(stack.Simulator);
-        using var prometheus = new PrometheusClient(stack.Prometheus);
-
-        await simulator.StartIncidentAsync("dag_failure");
-        await simulator.MailAsync(Messages.IsFiring, TimeSpan.FromMinutes(1.5), stack.Output);
-        var slack = await simulator.SlackAsync(
-            message => message.SlackTitle().StartsWith("[FIRING] PipelineUnrecovered", StringComparison.Ordinal), TimeSpan.FromMinutes(4), stack.Output);
-
-        Assert.Contains(Messages.Dag, slack.SlackTitle(), StringComparison.Ordinal);
-        // The task that failed with its run was never news of its own.
-        Assert.DoesNotContain(await simulator.AllAsync("slack"), message => message.SlackTitle().Contains("AirflowTaskFailure", StringComparison.Ordinal));
-    }
-
     /// <remarks>A count within a window shrinks with the window. Tasks take as long as ever: a pool may be full for a minute.</remarks>
     private static string Edit(string path, string text) => path.EndsWith("airflow.rules.yml", StringComparison.Ordinal)
         ? ScaledTimes.Edit(path, text.Replace("        for: 15m\n", "        for: 90m\n", StringComparison.Ordinal)).Replace(") > 30\n", ") > 1\n", StringComparison.Ordinal)

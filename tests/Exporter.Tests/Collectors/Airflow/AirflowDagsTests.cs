@@ -65,9 +65,12 @@ public sealed class AirflowDagsTests
 
         server.Date = Noon;
         await exporter.PollAsync(Noon, "airflow_dags", "airflow_runs");
+        Assert.DoesNotContain(server.Http.Requests, request => request.Contains("state=success", StringComparison.Ordinal)); // not at once
+        await exporter.PollAsync(Noon, "airflow_runs");
         exporter.Restart();
         server.Date = Noon + TimeSpan.FromMinutes(5);
         await exporter.PollAsync(server.Date, "airflow_dags", "airflow_runs");
+        await exporter.PollAsync(server.Date, "airflow_runs");
 
         Assert.Equal(2, server.Http.Requests.Count(request => request.Contains("state=success", StringComparison.Ordinal)));
         var gauges = exporter.Gauges["airflow_runs"];
@@ -86,6 +89,7 @@ public sealed class AirflowDagsTests
         server.Dags = [Dag()];
         (server.Date, server.History) = (Noon, [Run("success", "old", start: -20, end: -10)]);
         await exporter.PollAsync(Noon, "airflow_dags", "airflow_runs");
+        await exporter.PollAsync(Noon, "airflow_runs");
 
         for (var day = 1; day <= 80; day++)
             await exporter.PollAsync(Noon + TimeSpan.FromDays(day), "airflow_dags");
