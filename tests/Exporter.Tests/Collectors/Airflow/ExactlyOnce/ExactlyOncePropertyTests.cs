@@ -26,7 +26,7 @@ public sealed class ExactlyOncePropertyTests
         .Select((exporter, workers) => new Clocks(TimeSpan.FromSeconds(exporter), TimeSpan.FromSeconds(workers)));
 
     /// <summary>How many histories; more when the environment says so.</summary>
-    private static int Cases => int.TryParse(Environment.GetEnvironmentVariable("EXACTLY_ONCE_CASES"), out var cases) ? cases : 150;
+    private static int Cases => int.TryParse(Environment.GetEnvironmentVariable("EXACTLY_ONCE_CASES"), out var cases) ? cases : 60;
 
     [Theory]
     [InlineData("2.11.2")]

@@ -31,7 +31,7 @@ internal sealed class ModelLedger(bool isThree)
             if (isFirst && row.State is not ("scheduled" or "queued"))
             {
                 for (var number = 1; number <= upTo; number++)
-                    tries.TryAdd((instance, number), new Known("history", 0));
+                    tries.TryAdd((instance, number), new Known("history", 0, IsReal: true));
             }
             if (!shown.Gone.Contains((instance.Run.Id, instance.Task, instance.Map)))
             {
@@ -103,7 +103,7 @@ internal sealed class ModelLedger(bool isThree)
 
     private void Try(ModelInstance instance, ModelRow row, string state, bool isFinal, Func<DateTimeOffset?, bool> counts)
     {
-        if (tries.TryAdd((instance, row.Try), new Known(state, row.MaxTries) { IsFinal = isFinal }) && counts(row.EndDate))
+        if (tries.TryAdd((instance, row.Try), new Known(state, row.MaxTries, row.IsReal) { IsFinal = isFinal }) && counts(row.EndDate))
         {
             Add(TaskMetrics.Tries, 1, instance, state);
             if (row is { StartDate: { } start, EndDate: { } end } && end >= start)
@@ -117,7 +117,7 @@ internal sealed class ModelLedger(bool isThree)
 
     private void Retry(ModelInstance instance, ModelRow row, Func<DateTimeOffset?, bool> counts)
     {
-        if (row.IsRetry && tries.TryGetValue((instance, row.Try - 1), out var before) && before.State == "failed" && before.MaxTries == row.MaxTries
+        if (tries.TryGetValue((instance, row.Try - 1), out var before) && (row.IsRetry || !before.IsReal) && before.State == "failed" && before.MaxTries == row.MaxTries
             && retries.Add((instance, row.Try)) && counts(row.StartDate ?? row.EndDate))
         {
             Add(TaskMetrics.Retries, 1, instance.Run.Dag, instance.Task);
@@ -137,7 +137,8 @@ internal sealed class ModelLedger(bool isThree)
 
     private void Add(string series, double amount) => Counted[series] = Counted.GetValueOrDefault(series) + amount;
 
-    private sealed record Known(string State, int MaxTries)
+    /// <param name="IsReal">It ran. One that was failed by hand while it waited did not, and the next try reads like its retry.</param>
+    private sealed record Known(string State, int MaxTries, bool IsReal)
     {
         public bool IsFinal { get; set; }
     }
