@@ -45,6 +45,7 @@ public sealed class Outages : IAsyncLifetime
 
     internal IEnumerable<MetricsPage> Faulty => Pages.Where(page => page.At < FaultsEnded);
 
+    /// <summary>What was logged since the first fault: at the start, when all sources come at once, one may well be late.</summary>
     internal IReadOnlyList<string> Log { get; private set; } = [];
 
     internal string StatusPageWhileFaulty { get; private set; } = "";
@@ -79,7 +80,7 @@ public sealed class Outages : IAsyncLifetime
                 Truth[version] = await CountsAsync(version, Before.At, page.At);
             return Sources.SelectMany(source => Success(page, source)).All(one => one.Value == 1) && Sources.All(source => Counted(page, source) == TruthOf(source));
         });
-        Log = exporter.Log;
+        Log = [.. exporter.Log.Where(line => At(line) >= FaultsBegan)];
     }
 
     public async ValueTask DisposeAsync()
@@ -108,6 +109,8 @@ public sealed class Outages : IAsyncLifetime
     internal static IEnumerable<KeyValuePair<string, double>> Success(MetricsPage page, string source) =>
         page.Of("pipeline_exporter_collector_success", ("source", source))
             .Select(sample => KeyValuePair.Create(sample.Labels["collector"], sample.Value)).Where(one => one.Key is not ("airflow_dags" or "airflow_import_errors" or "glue_metrics"));
+
+    private static DateTimeOffset At(string line) => DateTimeOffset.Parse(line["ts=".Length..line.IndexOf(' ', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
 
     /// <summary>What a source's counters say more than before the faults.</summary>
     internal Counts Counted(MetricsPage page, string source) =>
