@@ -13,6 +13,12 @@ public sealed class DashboardDataTests(ITestOutputHelper output)
         await using var stack = await ComposeStack.StartAsync(ScaledTimes.Edit);
         var from = TimeProvider.System.GetUtcNow();
         using var simulator = new SimulatorClient(stack.Simulator);
+        // This test reads the page too, which ends the hold of new counters: Prometheus, which takes some seconds to begin, must have
+        // seen them at zero before anything fails.
+        using var prometheus = new PrometheusClient(stack.Prometheus);
+        await prometheus.WaitAsync(
+            $$"""count_over_time(airflow_task_instances_finished_total{dag_id="{{Messages.Dag}}",state="failed"}[1m])""",
+            samples => samples.Any(sample => sample.Value >= 3), TimeSpan.FromMinutes(1), stack.Output);
         await simulator.StartIncidentAsync("dag_failure");
 
         using var http = new HttpClient();
