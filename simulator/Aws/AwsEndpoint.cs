@@ -57,15 +57,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         }
         catch (SignatureException refused)
         {
-            var code = refused.Fault switch
-            {
-                SignatureFault.Missing => "MissingAuthenticationTokenException",
-                SignatureFault.Incomplete => "IncompleteSignatureException",
-                SignatureFault.UnknownKey => "UnrecognizedClientException",
-                SignatureFault.ExpiredToken => "ExpiredTokenException",
-                _ => "InvalidSignatureException",
-            };
-            await WriteJsonErrorAsync(context, service, new AwsException(code, refused.Message));
+            await WriteJsonErrorAsync(context, service, new AwsException(refused.JsonCode, refused.Message));
         }
         catch (AwsException error)
         {

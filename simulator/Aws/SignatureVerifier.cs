@@ -27,6 +27,16 @@ internal enum SignatureFault
 internal sealed class SignatureException(SignatureFault fault, string message) : Exception(message)
 {
     public SignatureFault Fault { get; } = fault;
+
+    /// <summary>What services that speak JSON call it.</summary>
+    public string JsonCode => Fault switch
+    {
+        SignatureFault.Missing => "MissingAuthenticationTokenException",
+        SignatureFault.Incomplete => "IncompleteSignatureException",
+        SignatureFault.UnknownKey => "UnrecognizedClientException",
+        SignatureFault.ExpiredToken => "ExpiredTokenException",
+        _ => "InvalidSignatureException",
+    };
 }
 
 /// <summary>Who signed a request, and for which region and service.</summary>

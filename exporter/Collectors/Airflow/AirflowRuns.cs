@@ -100,11 +100,12 @@ internal sealed class AirflowRuns(AirflowEnvironment environment) : AirflowColle
         await questions.AskAsync(api, failures.OpenDags, repaired, others: isFirst ? [] : Environment.Dags.Listed, cancellationToken);
 
         ImmutableArray<string> dags = [.. ledger.Counted(RunMetrics.Finished).Select(series => series.Labels[0]).Distinct()];
+        ImmutableArray<DagHistory> histories = [.. dags.Select(dag => RunHistory.Of(ledger, dag))];
         return RunsSnapshot.Of(seen, failures.ByDag(), dags) with
         {
-            Histories = [.. dags.Select(dag => RunHistory.Of(ledger, dag))],
+            Histories = histories,
             Delays = [.. ledger.Counted(RunMetrics.LastScheduleDelay).Select(series => (series.Labels[0], series.Value[0]))],
-            Overdue = due.Overdue(dags, seen, ledger),
+            Overdue = due.Overdue(histories, seen, ledger),
         };
     }
 

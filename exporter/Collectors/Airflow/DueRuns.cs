@@ -17,10 +17,10 @@ internal sealed class DueRuns(AirflowEnvironment environment)
     /// <summary>The last moment of each DAG's schedule that a run was seen for: the list of DAGs is older than the runs.</summary>
     private readonly Dictionary<string, DateTimeOffset> lastMoment = [];
 
-    /// <param name="dags">Every DAG that is known.</param>
+    /// <param name="dags">Every DAG that is known, with what is usual of it.</param>
     /// <param name="seen">The runs of this poll.</param>
     /// <param name="ledger">What is kept of the DAGs.</param>
-    public IReadOnlyDictionary<string, DateTimeOffset> Overdue(IEnumerable<string> dags, IReadOnlyList<DagRun> seen, SourceLedger ledger)
+    public IReadOnlyDictionary<string, DateTimeOffset> Overdue(IEnumerable<DagHistory> dags, IReadOnlyList<DagRun> seen, SourceLedger ledger)
     {
         foreach (var run in seen)
         {
@@ -29,11 +29,13 @@ internal sealed class DueRuns(AirflowEnvironment environment)
         }
         var live = seen.Where(run => !AirflowStates.IsFinished(run)).ToLookup(run => run.DagId);
         var overdue = new Dictionary<string, DateTimeOffset>();
-        foreach (var dagId in dags)
+        foreach (var history in dags)
         {
+            var dagId = history.DagId;
             if (environment.Dags.Find(dagId) is not { IsPaused: not true, ScheduledRunType: not null } dag
                 || environment.Settings.Thresholds.DagOverdueGrace(dagId) is not { } grace
-                || Usual(dagId, ledger) is not { } usual)
+                // A DAG that never succeeded is given as long as a run may take at most.
+                || (history.Usual ?? environment.Settings.Thresholds.DagRunDuration(dagId)) is not { } usual)
             {
                 continue;
             }
@@ -45,9 +47,6 @@ internal sealed class DueRuns(AirflowEnvironment environment)
         }
         return overdue;
     }
-
-    /// <summary>A DAG that never succeeded is given as long as a run may take at most.</summary>
-    private TimeSpan? Usual(string dagId, SourceLedger ledger) => RunHistory.Usual(ledger, dagId) ?? environment.Settings.Thresholds.DagRunDuration(dagId);
 
     /// <summary>When a live run began, or should have. One that catches up, or was cleared, waits for those before it.</summary>
     private static DateTimeOffset? Begin(DagRun run, SourceLedger ledger)

@@ -43,13 +43,6 @@ internal static class RunHistory
 
     public static DateTimeOffset? LastStarted(SourceLedger ledger, string dagId) => Instant(ledger.Kept(LastStart, dagId));
 
-    /// <summary>Null before the first success.</summary>
-    public static TimeSpan? Usual(SourceLedger ledger, string dagId)
-    {
-        var longest = Values(ledger, Durations, dagId).OrderDescending().ToList();
-        return longest.Count == 0 ? null : TimeSpan.FromSeconds(longest[Math.Min(1, longest.Count / 3)]);
-    }
-
     /// <summary>The longest time from one start to the next among the last ones; null while there are too few to tell.</summary>
     public static TimeSpan? LongestGap(SourceLedger ledger, string dagId)
     {
@@ -106,6 +99,13 @@ internal static class RunHistory
 
     public static DagHistory Of(SourceLedger ledger, string dagId) =>
         new(dagId, ledger.Kept(LastStart, dagId), ledger.Kept(LastSuccess, dagId), Usual(ledger, dagId));
+
+    /// <summary>Null before the first success.</summary>
+    private static TimeSpan? Usual(SourceLedger ledger, string dagId)
+    {
+        var longest = Values(ledger, Durations, dagId).OrderDescending().ToList();
+        return longest.Count == 0 ? null : TimeSpan.FromSeconds(longest[Math.Min(1, longest.Count / 3)]);
+    }
 
     private static void Remember(LedgerBatch batch, SourceLedger ledger, string dagId, IEnumerable<DagRun> successes)
     {

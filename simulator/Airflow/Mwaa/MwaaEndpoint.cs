@@ -53,15 +53,7 @@ internal sealed class MwaaEndpoint(SignatureVerifier verifier, FaultInjector fau
         }
         catch (SignatureException refused)
         {
-            var code = refused.Fault switch
-            {
-                SignatureFault.Missing => "MissingAuthenticationTokenException",
-                SignatureFault.Incomplete => "IncompleteSignatureException",
-                SignatureFault.UnknownKey => "UnrecognizedClientException",
-                SignatureFault.ExpiredToken => "ExpiredTokenException",
-                _ => "InvalidSignatureException",
-            };
-            await RefuseAsync(context, new AwsException(code, refused.Message, 403));
+            await RefuseAsync(context, new AwsException(refused.JsonCode, refused.Message, 403));
         }
         catch (AwsException error)
         {
