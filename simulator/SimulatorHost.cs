@@ -36,10 +36,11 @@ public sealed class SimulatorHost : IAsyncDisposable
     /// <exception cref="IOException">A port is in use.</exception>
     public static async Task<SimulatorHost> StartAsync(SimulatorOptions options, CancellationToken ct)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        // The other builders watch every folder below the working directory, for the sake of an appsettings.json.
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Services.AddRoutingCore();
         var endpoint = ListenAddress.Parse(options.ListenAddress);
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Listen(endpoint);
@@ -71,16 +72,17 @@ public sealed class SimulatorHost : IAsyncDisposable
     {
         var incidents = new IncidentLog(options.Time);
         var faults = new FaultInjector(options.Time, options.Seed);
-        var model = new PipelineModel(options.Seed, incidents, options.Scale);
+        var model = new PipelineModel(options.Seed, incidents, options.Scale, options.Tables, options.Buckets);
+        var credentials = new AwsCredentials(options.CredentialLifetime);
         var edits = new EditLog(options.Seed);
         var slack = new Inbox<SlackMessage>(message => message.Size);
         var servers = new AirflowServers(options.Airflow, faults, options.Time);
-        web.UseMwaa(faults, options.Time);
+        web.UseMwaa(faults, credentials, options.Time);
         web.UseUpgradableAirflow(servers);
         web.UseRouting();
+        web.UseAws(model, faults, credentials, options.Time);
         web.MapControl(incidents, faults, model, edits, options.Time);
         web.MapAirflow(model, edits, faults, servers);
-        web.MapAws(model, faults, options.Time);
         web.MapInbox(mail, slack, options.Time);
         web.MapPages(mail, slack, incidents, smtp?.Endpoint);
     }

@@ -29,6 +29,15 @@ public sealed record SimulatorOptions
     /// <summary>DAGs of generated load beside the pipeline: 1,000 make some 100,000 task instances a day.</summary>
     public int Scale { get; init; }
 
+    /// <summary>DynamoDB tables of generated load beside the pipeline's, with eight metrics a minute each.</summary>
+    public int Tables { get; init; }
+
+    /// <summary>Buckets of generated load beside the pipeline's, with two metrics a day each.</summary>
+    public int Buckets { get; init; }
+
+    /// <summary>The longest that credentials last which STS issues; null for as long as they were asked for.</summary>
+    public TimeSpan? CredentialLifetime { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <exception cref="FormatException">There is no such Airflow.</exception>

@@ -1,35 +1,75 @@
-using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using System.Xml.Linq;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.WebUtilities;
 using PipelineExporter.Simulator.Control;
 
 namespace PipelineExporter.Simulator.Aws;
 
 /// <summary>
-/// POST /: every AWS service that speaks JSON or query, told apart by X-Amz-Target or by Version. A request is understood, then its
-/// signature verified, then struck by injected faults, then run.
+/// Every AWS service, in every protocol. A request is understood, then its signature verified, then struck by injected faults,
+/// then run.
 /// </summary>
-internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureVerifier verifier, FaultInjector faults, TimeProvider time)
+internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureVerifier verifier, FaultInjector faults, AwsTime time)
 {
     const int MaxBodyBytes = 4 * 1024 * 1024;
 
-    public async Task HandleAsync(HttpContext context)
-    {
-        // The request id is of the answer, so that a reader of two logs finds the same call.
-        context.Response.Headers["x-amzn-RequestId"] = Guid.NewGuid().ToString();
-        context.Response.Headers.Date = time.GetUtcNow().ToString("R");
-        if (await SignedRequest.ReadAsync(context, MaxBodyBytes) is not { } request)
-            return;
+    /// <summary>500 queries of CloudWatch, of ten dimensions each, are some 12,000.</summary>
+    const int MaxFormValues = 20_000;
 
+    static readonly JsonProtocol Json = new();
+    static readonly CborProtocol Cbor = new();
+    static readonly QueryProtocol Query = new();
+    static readonly S3Protocol S3 = new();
+
+    /// <summary>POST /: JSON or query, told apart by X-Amz-Target.</summary>
+    public async Task HandlePostAsync(HttpContext context)
+    {
+        if (await BeginAsync(context) is not { } request)
+            return;
         var target = request.Header("x-amz-target");
         if (target is null && context.Request.HasFormContentType)
             await QueryAsync(context, request);
         else
             await JsonAsync(context, request, target ?? "");
+    }
+
+    /// <summary>POST /service/{service}/operation/{operation}.</summary>
+    public async Task HandleCborAsync(HttpContext context, string target, string operation)
+    {
+        if (await BeginAsync(context) is not { } request)
+            return;
+        var service = services.FirstOrDefault(known => known.TargetPrefix == target && known.FindCbor(operation) is not null);
+        context.Response.Headers[CborProtocol.Header] = CborProtocol.Name;
+        context.Response.ContentType = CborProtocol.ContentType;
+        if (service is null || request.Header(CborProtocol.Header) != CborProtocol.Name || context.Request.ContentType != CborProtocol.ContentType)
+        {
+            await Cbor.WriteErrorAsync(context, service, new AwsException("UnknownOperationException", null));
+            return;
+        }
+        await RunAsync(context, Cbor, service, operation, request, call =>
+        {
+            service.FindCbor(operation)!(request.Body, call, context.Response.BodyWriter);
+            return Task.CompletedTask;
+        });
+    }
+
+    public async Task HandleS3Async(HttpContext context)
+    {
+        context.Response.Headers["x-amz-request-id"] = Convert.ToHexString(Guid.NewGuid().ToByteArray())[..16];
+        context.Response.Headers["x-amz-id-2"] = Convert.ToBase64String(Guid.NewGuid().ToByteArray());
+        context.Response.ContentType = S3Protocol.ContentType;
+        if (await BeginAsync(context) is not { } request)
+            return;
+        var service = services.First(known => known.Name == S3Service.Name);
+        var rest = S3Request.Of(context);
+        if (rest.Operation is not { } operation || service.FindRest(operation) is not { } run)
+        {
+            await S3.WriteErrorAsync(context, service, new AwsException(
+                "NotImplemented", "A header you provided implies functionality that is not implemented", StatusCodes.Status501NotImplemented));
+            return;
+        }
+        await RunAsync(context, S3, service, operation, request, call =>
+            run(rest, call) is { } root ? QueryProtocol.WriteAsync(context, service.XmlNamespace, root) : Task.CompletedTask);
     }
 
     async Task JsonAsync(HttpContext context, SignedRequest request, string target)
@@ -43,119 +83,73 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         // AWS's servers choose the protocol by the exact Content-Type: one with a charset names none.
         if (service is null || service.FindJson(operation) is not { } run || context.Request.ContentType != contentType)
         {
-            await WriteJsonErrorAsync(context, service, new AwsException("UnknownOperationException", null));
+            await Json.WriteErrorAsync(context, service, new AwsException("UnknownOperationException", null));
             return;
         }
-
-        try
+        await RunAsync(context, Json, service, operation, request, call =>
         {
-            var signature = verifier.Verify(request, service.SigningName);
-            var isStruck = await faults.StrikeAsync(context, service.Name, operation, (struck, status) =>
-                WriteJsonErrorAsync(struck, service, Fault(service, status, json: true)));
-            if (!isStruck)
-                await context.Response.Body.WriteAsync(run(request.Body, Call(signature)), context.RequestAborted);
-        }
-        catch (SignatureException refused)
-        {
-            await WriteJsonErrorAsync(context, service, new AwsException(refused.JsonCode, refused.Message));
-        }
-        catch (AwsException error)
-        {
-            await WriteJsonErrorAsync(context, service, error);
-        }
+            run(request.Body, call, context.Response.BodyWriter);
+            return Task.CompletedTask;
+        });
     }
 
     async Task QueryAsync(HttpContext context, SignedRequest request)
     {
-        var form = await context.Request.ReadFormAsync(context.RequestAborted);
-        var parameters = new QueryParameters(form);
+        context.Response.ContentType = QueryProtocol.ContentType;
+        var form = new FormReader(Encoding.UTF8.GetString(request.Body.Span)) { ValueCountLimit = MaxFormValues };
+        var parameters = new QueryParameters(new FormCollection(await form.ReadFormAsync(context.RequestAborted)));
         var (action, version) = (parameters.Text("Action"), parameters.Text("Version"));
         var service = services.FirstOrDefault(known => known.QueryVersion is not null && known.QueryVersion == version);
-        context.Response.ContentType = "text/xml";
+        if (action is null)
+        {
+            await Query.WriteErrorAsync(
+                context, service, new AwsException("MissingAction", "The request is missing an action or a required parameter."));
+        }
+        else if (service?.FindQuery(action) is not { } operation)
+        {
+            await Query.WriteErrorAsync(context, service, new AwsException(
+                "InvalidAction", $"Could not find operation {action} for version {version ?? "NO_VERSION_SPECIFIED"}"));
+        }
+        else
+        {
+            await RunAsync(
+                context, Query, service, action, request,
+                call => QueryProtocol.WriteAsync(context, service, action, operation.Run(parameters, call)), operation.IsAnonymous);
+        }
+    }
+
+    /// <summary>The request; null when it was too large, and refused.</summary>
+    Task<SignedRequest?> BeginAsync(HttpContext context)
+    {
+        // The request id is of the answer, so that a reader of two logs finds the same call.
+        context.Response.Headers["x-amzn-RequestId"] = Guid.NewGuid().ToString();
+        context.Response.Headers.Date = time.GetUtcNow().ToString("R");
+        return SignedRequest.ReadAsync(context, MaxBodyBytes);
+    }
+
+    async Task RunAsync(
+        HttpContext context, AwsProtocol protocol, AwsService service, string operation, SignedRequest request, Func<AwsCall, Task> run,
+        bool isAnonymous = false)
+    {
         try
         {
-            if (action is null)
-                throw new AwsException("MissingAction", "The request is missing an action or a required parameter.");
-            if (service?.FindQuery(action) is not { } run)
-                throw new AwsException(
-                    "InvalidAction", $"Could not find operation {action} for version {version ?? "NO_VERSION_SPECIFIED"}");
-
-            var signature = verifier.Verify(request, service.SigningName);
-            var isStruck = await faults.StrikeAsync(context, service.Name, action, (struck, status) =>
-                WriteXmlErrorAsync(struck, service, Fault(service, status, json: false)));
-            if (isStruck)
-                return;
-            var result = run(parameters, Call(signature));
-            await WriteXmlAsync(context, service.XmlNamespace, new XElement(
-                action + "Response", result, new XElement("ResponseMetadata", RequestId(context))));
+            var (principal, region, _) = isAnonymous
+                ? new(AwsPrincipal.Anonymous, AwsCredentials.Region, service.SigningName)
+                : verifier.Verify(request, service.SigningName);
+            var isStruck = await faults.StrikeAsync(
+                context, service.Name, operation,
+                (struck, status) => protocol.WriteErrorAsync(struck, service, protocol.Fault(service, operation, principal, status)),
+                struck => struck.Response.BodyWriter.WriteAsync(protocol.Broken, struck.RequestAborted).AsTask());
+            if (!isStruck)
+                await run(new AwsCall(principal, region, time.GetUtcNow()));
         }
         catch (SignatureException refused)
         {
-            var (code, status) = refused.Fault switch
-            {
-                SignatureFault.Missing => ("MissingAuthenticationToken", 403),
-                SignatureFault.Incomplete => ("IncompleteSignature", 400),
-                SignatureFault.UnknownKey => ("InvalidClientTokenId", 403),
-                SignatureFault.ExpiredToken => ("ExpiredToken", 403),
-                _ => ("SignatureDoesNotMatch", 403),
-            };
-            await WriteXmlErrorAsync(context, service, new AwsException(code, refused.Message, status));
+            await protocol.WriteErrorAsync(context, service, protocol.Refusal(refused));
         }
         catch (AwsException error)
         {
-            await WriteXmlErrorAsync(context, service, error);
+            await protocol.WriteErrorAsync(context, service, error);
         }
     }
-
-    AwsCall Call(VerifiedSignature signature) => new(signature.Principal, signature.Region, time.GetUtcNow());
-
-    /// <summary>AWS throttles with status 400, whatever a proxy in between would say; the code tells.</summary>
-    static AwsException Fault(AwsService service, int status, bool json) => status switch
-    {
-        StatusCodes.Status429TooManyRequests => new AwsException(json ? service.ThrottlingCode : "Throttling", "Rate exceeded"),
-        StatusCodes.Status503ServiceUnavailable =>
-            new AwsException("ServiceUnavailable", "The service is unavailable. Please try again shortly.", status),
-        >= 500 => new AwsException(service.FailureCode, "The request processing has failed because of an unknown error.", status),
-        _ => new AwsException("AccessDeniedException", "User is not authorized to perform this action.", status),
-    };
-
-    static Task WriteJsonErrorAsync(HttpContext context, AwsService? service, AwsException error)
-    {
-        context.Response.StatusCode = error.Status;
-        context.Response.Headers["x-amzn-ErrorType"] = error.Code;
-        var body = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(body))
-        {
-            writer.WriteStartObject();
-            // JSON 1.0 services write the whole shape id, of which the part behind # is the code.
-            writer.WriteString("__type", service?.JsonVersion == "1.0" ? $"com.amazon.coral.service#{error.Code}" : error.Code);
-            if (error.Text is { } text)
-                writer.WriteString(service?.JsonVersion == "1.0" ? "message" : "Message", text);
-            writer.WriteEndObject();
-        }
-
-        return context.Response.Body.WriteAsync(body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted).AsTask();
-    }
-
-    static Task WriteXmlErrorAsync(HttpContext context, AwsService? service, AwsException error)
-    {
-        context.Response.StatusCode = error.Status;
-        return WriteXmlAsync(context, service?.XmlNamespace ?? "http://webservices.amazon.com/AWSFault/2005-15-09", new XElement(
-            "ErrorResponse",
-            new XElement(
-                "Error",
-                new XElement("Type", error.Status < 500 ? "Sender" : "Receiver"),
-                new XElement("Code", error.Code),
-                new XElement("Message", error.Text)),
-            RequestId(context)));
-    }
-
-    static Task WriteXmlAsync(HttpContext context, XNamespace @namespace, XElement root)
-    {
-        foreach (var element in root.DescendantsAndSelf())
-            element.Name = @namespace + element.Name.LocalName;
-        return context.Response.WriteAsync(root.ToString(), context.RequestAborted);
-    }
-
-    static XElement RequestId(HttpContext context) => new("RequestId", context.Response.Headers["x-amzn-RequestId"].ToString());
 }

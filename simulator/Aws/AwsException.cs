@@ -10,6 +10,9 @@ internal sealed class AwsException(string code, string? message, int status = 40
 
     public int Status { get; } = status;
 
+    /// <summary>What S3 says beside the code and the message.</summary>
+    public IReadOnlyList<(string Name, string Value)> Details { get; init; } = [];
+
     /// <summary>A parameter outside what the service model allows, in the words of AWS's validation.</summary>
     public static AwsException Constraint(string code, object? value, string member, string constraint) => new(
         code,

@@ -11,7 +11,7 @@ namespace PipelineExporter.Simulator.Aws;
 /// </remarks>
 internal static class CanonicalRequest
 {
-    const string UnsignedPayload = "UNSIGNED-PAYLOAD";
+    public const string UnsignedPayload = "UNSIGNED-PAYLOAD";
 
     public static string Of(SignedRequest request, IReadOnlyList<string> signedHeaders, bool s3)
     {
@@ -30,10 +30,9 @@ internal static class CanonicalRequest
             .ToString();
     }
 
+    /// <summary>S3 signs what the header says of the body, be it the hash, that it is not signed, or that it comes in chunks.</summary>
     static string PayloadHash(SignedRequest request, bool s3) =>
-        s3 && request.Header("x-amz-content-sha256") == UnsignedPayload
-            ? UnsignedPayload
-            : Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
+        s3 && request.Header("x-amz-content-sha256") is { } declared ? declared : Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
 
     /// <summary>Kestrel hands over the absolute form of a target too; the signature covers the path and the query alone.</summary>
     static (string Path, string Query) SplitTarget(string target)

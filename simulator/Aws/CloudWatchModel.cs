@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
 
 namespace PipelineExporter.Simulator.Aws;
@@ -14,7 +15,7 @@ internal sealed record ListMetricsInput(
 
 internal sealed record DimensionFilter(string? Name, string? Value);
 
-internal sealed record ListMetricsOutput(IReadOnlyList<MetricShape> Metrics, string? NextToken);
+internal sealed record ListMetricsOutput(IReadOnlyList<MetricSeries> Metrics, string? NextToken);
 
 internal sealed record MetricShape(string? Namespace, string? MetricName, IReadOnlyList<MetricDimension>? Dimensions);
 
@@ -34,15 +35,16 @@ internal sealed record MetricStat(MetricShape? Metric, int? Period, string? Stat
 internal sealed record GetMetricDataOutput(
     IReadOnlyList<MetricDataResult> MetricDataResults, string? NextToken, IReadOnlyList<MessageData> Messages);
 
-/// <param name="StatusCode">Complete, or PartialData where the next page holds more.</param>
-internal sealed record MetricDataResult(
-    string Id, string Label, IReadOnlyList<DateTimeOffset> Timestamps, IReadOnlyList<double> Values, string StatusCode);
+/// <param name="StatusCode">Complete, PartialData where the next page holds more, or InternalError.</param>
+internal sealed record MetricDataResult(string Id, string Label, ArraySegment<Datapoint> Points, string StatusCode);
+
+/// <param name="At">The start of the period, in seconds since 1970.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct Datapoint(long At, double Value);
 
 internal sealed record MessageData(string Code, string Value);
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(EpochSeconds)])]
 [JsonSerializable(typeof(ListMetricsInput))]
-[JsonSerializable(typeof(ListMetricsOutput))]
 [JsonSerializable(typeof(GetMetricDataInput))]
-[JsonSerializable(typeof(GetMetricDataOutput))]
-internal sealed partial class CloudWatchJson : JsonSerializerContext;
+internal sealed partial class CloudWatchJsonInput : JsonSerializerContext;

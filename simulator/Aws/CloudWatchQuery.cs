@@ -45,25 +45,27 @@ internal static class CloudWatchQuery
         new("Metrics", output.Metrics.Select(metric => new XElement(
             "member",
             new XElement("Namespace", metric.Namespace),
-            new XElement("MetricName", metric.MetricName),
-            new XElement("Dimensions", metric.Dimensions!.Select(dimension => new XElement(
+            new XElement("MetricName", metric.Name),
+            new XElement("Dimensions", metric.Dimensions.Select(dimension => new XElement(
                 "member", new XElement("Name", dimension.Name), new XElement("Value", dimension.Value))))))),
         .. Token(output.NextToken),
     ];
 
     public static IEnumerable<XElement> Write(GetMetricDataOutput output) =>
     [
-        new("Messages"),
+        new("Messages", output.Messages.Select(message => new XElement(
+            "member", new XElement("Code", message.Code), new XElement("Value", message.Value)))),
         new("MetricDataResults", output.MetricDataResults.Select(result => new XElement(
             "member",
-            new XElement("Timestamps", result.Timestamps.Select(at =>
-                new XElement("member", at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)))),
-            new XElement("Values", result.Values.Select(value => new XElement("member", value.ToString("R", CultureInfo.InvariantCulture)))),
+            new XElement("Timestamps", result.Points.Select(point => new XElement("member", Text(point.At)))),
+            new XElement("Values", result.Points.Select(point => new XElement("member", point.Value.ToString("R", CultureInfo.InvariantCulture)))),
             new XElement("Label", result.Label),
             new XElement("Id", result.Id),
             new XElement("StatusCode", result.StatusCode)))),
         .. Token(output.NextToken),
     ];
+
+    static string Text(long at) => DateTimeOffset.FromUnixTimeSeconds(at).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     static IEnumerable<XElement> Token(string? nextToken) => nextToken is null ? [] : [new XElement("NextToken", nextToken)];
 }

@@ -3,29 +3,32 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using PipelineExporter.Simulator.Control;
 
 namespace PipelineExporter.Simulator.Aws;
 
-/// <summary>CloudWatch's ListMetrics and GetMetricData, in JSON and query.</summary>
-internal sealed partial class CloudWatchService(MetricCatalog catalog)
+/// <summary>CloudWatch's ListMetrics and GetMetricData, in JSON, CBOR and query.</summary>
+internal sealed partial class CloudWatchService(AwsAccounts accounts, FaultInjector faults)
 {
+    /// <summary>The source of faults.</summary>
+    public const string Source = "cloudwatch";
+
     const string ValidationError = "ValidationError";
     const int MaxQueries = 500;
     const int MaxDatapoints = 100_800;
     const int MetricsPage = 500;
+
+    /// <summary>Of a page under the fault partial_data.</summary>
+    const int FewDatapoints = 20;
 
     /// <summary>A metric is listed from 15 minutes after its first datapoint to two weeks after its last.</summary>
     static readonly TimeSpan ListingDelay = TimeSpan.FromMinutes(15);
     static readonly TimeSpan ListingRetention = TimeSpan.FromDays(14);
     static readonly TimeSpan RecentlyActive = TimeSpan.FromHours(3);
 
-    /// <summary>How old a datapoint may be, by the seconds of which its period has to be a multiple.</summary>
-    static readonly (TimeSpan Age, int Granularity)[] Retention =
-        [(TimeSpan.FromDays(15), 60), (TimeSpan.FromDays(63), 300), (TimeSpan.FromDays(455), 3600)];
-
     public AwsService Describe() => new AwsService
     {
-        Name = "cloudwatch",
+        Name = Source,
         SigningName = "monitoring",
         TargetPrefix = "GraniteServiceVersion20100801",
         JsonVersion = "1.0",
@@ -34,8 +37,10 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
         ThrottlingCode = "Throttling",
         FailureCode = "InternalServiceError",
     }
-    .Json("ListMetrics", CloudWatchJson.Default.ListMetricsInput, CloudWatchJson.Default.ListMetricsOutput, ListMetrics)
-    .Json("GetMetricData", CloudWatchJson.Default.GetMetricDataInput, CloudWatchJson.Default.GetMetricDataOutput, GetMetricData)
+    .Json("ListMetrics", CloudWatchJsonInput.Default.ListMetricsInput, CloudWatchJson.Write, ListMetrics)
+    .Json("GetMetricData", CloudWatchJsonInput.Default.GetMetricDataInput, CloudWatchJson.Write, GetMetricData)
+    .Cbor("ListMetrics", CloudWatchCbor.ReadListMetrics, CloudWatchCbor.Write, ListMetrics)
+    .Cbor("GetMetricData", CloudWatchCbor.ReadGetMetricData, CloudWatchCbor.Write, GetMetricData)
     .Query("ListMetrics", (parameters, call) => CloudWatchQuery.Write(ListMetrics(CloudWatchQuery.ReadListMetrics(parameters), call)))
     .Query(
         "GetMetricData",
@@ -47,118 +52,89 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
             throw new AwsException("InvalidParameterValue", "The value of the parameter RecentlyActive is not valid: it can be PT3H.");
         if (input.Dimensions?.Any(filter => filter.Name is null) == true)
             throw new AwsException(ValidationError, "The parameter Dimensions.member.1.Name is required.");
-        var offset = 0;
+        var place = 0;
         if (input.NextToken is { } token
-            && !(PageToken.Read(token, "metrics") is [var text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out offset)))
+            && !(PageToken.Read(token, "metrics") is [var text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out place)))
             throw new AwsException("InvalidParameterValue", "The value of the parameter NextToken is not valid.");
+        if (accounts.In(call) is not { } account || (input.OwningAccount ?? account.Id) != account.Id)
+            return new ListMetricsOutput([], null);
 
+        // A page starts where the one before ended, among all series: what is new meanwhile shifts nothing.
         var from = call.Now - (input.RecentlyActive is null ? ListingRetention : RecentlyActive);
-        var listed = catalog.In(call.Region)
-            .Where(series => (input.Namespace ?? series.Namespace) == series.Namespace
-                && (input.MetricName ?? series.Name) == series.Name
-                && (input.Dimensions ?? []).All(filter => series.Dimensions.Any(
-                    dimension => dimension.Name == filter.Name && dimension.Value == (filter.Value ?? dimension.Value)))
-                && input.OwningAccount is null or AwsCredentials.AccountId
-                && Days.Backwards(from, call.Now - ListingDelay).Any(day => series.Samples(day.From, day.To).Any()))
-            .Skip(offset)
-            .Take(MetricsPage + 1)
-            .Select(series => new MetricShape(series.Namespace, series.Name, series.Dimensions))
-            .ToList();
-        return listed.Count <= MetricsPage
-            ? new ListMetricsOutput(listed, null)
-            : new ListMetricsOutput(
-                listed[..MetricsPage], PageToken.Write("metrics", (offset + MetricsPage).ToString(CultureInfo.InvariantCulture)));
+        var candidates = account.Metrics.Named(input.Namespace, input.MetricName);
+        List<MetricSeries> listed = [];
+        for (; place < candidates.Length; place++)
+        {
+            var series = candidates[place];
+            if (!Fits(series, input.Dimensions) || !IsListed(series, from, call.Now))
+                continue;
+            if (listed.Count == MetricsPage)
+                return new ListMetricsOutput(listed, PageToken.Write("metrics", place.ToString(CultureInfo.InvariantCulture)));
+            listed.Add(series);
+        }
+        return new ListMetricsOutput(listed, null);
+    }
+
+    static bool Fits(MetricSeries series, IReadOnlyList<DimensionFilter>? filters)
+    {
+        foreach (var filter in filters ?? [])
+        {
+            if (!series.Dimensions.Any(dimension => dimension.Name == filter.Name && dimension.Value == (filter.Value ?? dimension.Value)))
+                return false;
+        }
+        return true;
+    }
+
+    static bool IsListed(MetricSeries series, DateTimeOffset from, DateTimeOffset now)
+    {
+        var to = now - (series.PublishDelay > ListingDelay ? series.PublishDelay : ListingDelay);
+        return Days.Backwards(from, to).Any(day => series.Samples(day.From, day.To).Any());
     }
 
     GetMetricDataOutput GetMetricData(GetMetricDataInput input, AwsCall call)
     {
         Validate(input);
-        var request = Hash(input);
-        var (asOf, delivered) = input.NextToken is { } token ? ReadPlace(token, request, call.Now) : (call.Now, 0);
+        var wrong = faults.OfData(Source);
         var limit = input.MaxDatapoints ?? MaxDatapoints;
-        var queries = input.MetricDataQueries!.Where(query => query.ReturnData != false).ToList();
+        if (wrong.Any(fault => fault.Kind == FaultKind.PartialData))
+            limit = FewDatapoints;
+        var request = "";
+        var (asOf, delivered) = (call.Now, 0);
+        if (input.NextToken is { } token)
+        {
+            request = Hash(input);
+            (asOf, delivered) = ReadPlace(token, request, call.Now);
+        }
 
         // Datapoints are delivered query by query; what pages before held is counted, not remembered.
-        List<MetricDataResult> results = [];
+        var account = accounts.In(call);
+        var reader = new DatapointReader(account?.Metrics, input, asOf, wrong);
+        var labels = new MetricLabels(input.MetricDataQueries!);
+        List<MetricDataResult> results = new(input.MetricDataQueries!.Count);
         var (seen, end) = (0, delivered + limit);
-        foreach (var query in queries)
+        foreach (var query in input.MetricDataQueries)
         {
-            var points = Datapoints(query, input, call.Region, asOf);
-            var first = Math.Clamp(delivered - seen, 0, points.Count);
-            var last = Math.Clamp(end - seen, first, points.Count);
-            var endedBefore = delivered > 0 && (points.Count == 0 || seen + points.Count <= delivered);
-            seen += points.Count;
+            if (query.ReturnData == false)
+                continue;
+            var (points, failed) = query.AccountId is { } asked && asked != account?.Id ? ([], false) : reader.Read(query.MetricStat!);
+            var first = Math.Clamp(delivered - seen, 0, points.Length);
+            var last = Math.Clamp(end - seen, first, points.Length);
+            var endedBefore = delivered > 0 && (points.Length == 0 || seen + points.Length <= delivered);
+            seen += points.Length;
             if (endedBefore)
                 continue;
-            var page = points[first..last];
             results.Add(new MetricDataResult(
                 query.Id!,
-                query.Label ?? Label(query, queries),
-                [.. page.Select(point => point.At)],
-                [.. page.Select(point => point.Value)],
-                last == points.Count ? "Complete" : "PartialData"));
+                query.Label ?? labels.Of(query.MetricStat!.Metric!),
+                new ArraySegment<Datapoint>(points, first, last - first),
+                failed ? "InternalError" : last == points.Length ? "Complete" : "PartialData"));
         }
 
         var next = seen <= end ? null : PageToken.Write(
-            "data", request, asOf.UtcTicks.ToString(CultureInfo.InvariantCulture), end.ToString(CultureInfo.InvariantCulture));
-        return new GetMetricDataOutput(results, next, []);
-    }
-
-    /// <summary>One value a period that holds a sample, stamped at the period's start, in the order that ScanBy asks for.</summary>
-    List<MetricSample> Datapoints(MetricDataQuery query, GetMetricDataInput input, string region, DateTimeOffset now)
-    {
-        var stat = query.MetricStat!;
-        var series = catalog.In(region).FirstOrDefault(series =>
-            series.Is(stat.Metric!.Namespace!, stat.Metric.MetricName!, [.. stat.Metric.Dimensions ?? []]));
-        if (series is null || (stat.Unit ?? series.Unit) != series.Unit || query.AccountId is not (null or AwsCredentials.AccountId))
-            return [];
-
-        var period = TimeSpan.FromSeconds(stat.Period!.Value);
-        var start = RoundDown(input.StartTime!.Value, now);
-        if (OldestReadable(stat.Period.Value, now) is not { } oldest)
-            return [];
-
-        List<MetricSample> points = [];
-        var visible = now - MetricCatalog.PublishDelay;
-        var samples = series.Samples(start < oldest ? oldest : start, visible);
-        foreach (var bucket in samples.GroupBy(sample => start + (period * Math.Floor((sample.At - start) / period))))
-        {
-            if (bucket.Key >= input.EndTime!.Value)
-                break;
-            points.Add(new MetricSample(bucket.Key, Statistic.Of(stat.Stat!, [.. bucket.Select(sample => sample.Value)])));
-        }
-
-        if (input.ScanBy != "TimestampAscending")
-            points.Reverse();
-        return points;
-    }
-
-    /// <summary>Fine periods are kept for less long; a period that nothing is kept for answers empty.</summary>
-    static DateTimeOffset? OldestReadable(int period, DateTimeOffset now)
-    {
-        DateTimeOffset? oldest = null;
-        foreach (var (age, granularity) in Retention)
-        {
-            if (period % granularity == 0)
-                oldest = now - age;
-        }
-        return oldest;
-    }
-
-    static DateTimeOffset RoundDown(DateTimeOffset start, DateTimeOffset now)
-    {
-        var granularity = Retention.FirstOrDefault(kept => start > now - kept.Age, Retention[^1]).Granularity;
-        var seconds = start.ToUnixTimeSeconds();
-        return DateTimeOffset.FromUnixTimeSeconds(seconds - (seconds % granularity));
-    }
-
-    /// <summary>The metric's name, behind what tells it from the others of the request.</summary>
-    static string Label(MetricDataQuery query, List<MetricDataQuery> queries)
-    {
-        var metric = query.MetricStat!.Metric!;
-        return queries.Count(other => other.MetricStat!.Metric!.MetricName == metric.MetricName) == 1
-            ? metric.MetricName!
-            : string.Join(' ', [.. (metric.Dimensions ?? []).Select(dimension => dimension.Value), metric.MetricName!]);
+            "data", request.Length > 0 ? request : Hash(input), asOf.UtcTicks.ToString(CultureInfo.InvariantCulture),
+            end.ToString(CultureInfo.InvariantCulture));
+        return new GetMetricDataOutput(results, next, [.. wrong.Where(fault => fault.Kind == FaultKind.Message)
+            .Select(fault => new MessageData("MaxMetricsExceeded", fault.Match ?? "Maximum number of allowed metrics exceeded"))]);
     }
 
     static void Validate(GetMetricDataInput input)
@@ -170,7 +146,7 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
             throw new AwsException(ValidationError, $"The collection MetricDataQueries must not have a size greater than {MaxQueries}.");
         for (var i = 0; i < queries.Count; i++)
             Validate(queries[i], $"MetricDataQueries.member.{i + 1}", errors);
-        if (queries.DistinctBy(query => query.Id).Count() != queries.Count)
+        if (queries.Select(query => query.Id).ToHashSet().Count != queries.Count)
             errors.Add("The values for parameter Id in MetricDataQueries are not unique.");
         if (input.StartTime is null)
             errors.Add("The parameter StartTime is required.");
@@ -210,7 +186,7 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
             errors.Add($"The value {stat.Period} for parameter {path}.MetricStat.Period is not 1, 5, 10, 20, 30 or a multiple of 60.");
         if (stat.Stat is null)
             errors.Add($"The parameter {path}.MetricStat.Stat is required.");
-        else if (!Statistic.IsKnown(stat.Stat))
+        else if (Statistic.Parse(stat.Stat) is null)
             errors.Add($"The value {stat.Stat} for parameter {path}.MetricStat.Stat is not a valid statistic.");
     }
 
@@ -241,7 +217,7 @@ internal sealed partial class CloudWatchService(MetricCatalog catalog)
 
     /// <summary>A token belongs to the request that it was given for: all but the token itself.</summary>
     static string Hash(GetMetricDataInput input) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        JsonSerializer.Serialize(input with { NextToken = null }, CloudWatchJson.Default.GetMetricDataInput))))[..16];
+        JsonSerializer.Serialize(input with { NextToken = null }, CloudWatchJsonInput.Default.GetMetricDataInput))))[..16];
 
     [GeneratedRegex("^[a-z][a-zA-Z0-9_]{0,254}$")]
     private static partial Regex QueryId();

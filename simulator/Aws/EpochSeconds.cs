@@ -21,5 +21,7 @@ internal sealed class EpochSeconds : JsonConverter<DateTimeOffset>
     }
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
-        writer.WriteRawValue((value.ToUnixTimeMilliseconds() / 1000.0).ToString("0.0##############E0", CultureInfo.InvariantCulture));
+        writer.WriteRawValue(Text(value.ToUnixTimeMilliseconds() / 1000.0));
+
+    public static string Text(double seconds) => seconds.ToString("0.0##############E0", CultureInfo.InvariantCulture);
 }

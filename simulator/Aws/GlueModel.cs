@@ -30,7 +30,7 @@ internal sealed record JobShape
     public required IReadOnlyDictionary<string, string> DefaultArguments { get; init; }
     public int MaxRetries { get; init; }
     public int AllocatedCapacity { get; init; }
-    public int Timeout { get; init; }
+    public int? Timeout { get; init; }
     public double MaxCapacity { get; init; }
     public required string WorkerType { get; init; }
     public int NumberOfWorkers { get; init; }
@@ -48,6 +48,7 @@ internal sealed record JobRunShape
 {
     public required string Id { get; init; }
     public int Attempt { get; init; }
+    public string? PreviousRunId { get; init; }
     public required string JobName { get; init; }
     public required string JobMode { get; init; }
     public bool JobRunQueuingEnabled { get; init; }
@@ -60,7 +61,7 @@ internal sealed record JobRunShape
     public required IReadOnlyList<JobPredecessor> PredecessorRuns { get; init; }
     public int AllocatedCapacity { get; init; }
     public int ExecutionTime { get; init; }
-    public int Timeout { get; init; }
+    public int? Timeout { get; init; }
     public double MaxCapacity { get; init; }
     public required string WorkerType { get; init; }
     public int NumberOfWorkers { get; init; }

@@ -3,8 +3,8 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Aws;
 
-/// <summary>Glue's jobs and their runs, of the pipeline's one region; other regions have none.</summary>
-internal sealed class GlueService(PipelineModel model)
+/// <summary>Glue's jobs and their runs.</summary>
+internal sealed class GlueService(AwsAccounts accounts)
 {
     /// <summary>Stands in the arguments of jobs and runs: what must never leave the exporter.</summary>
     public const string ArgumentSecret = "simulator-glue-argument-secret";
@@ -40,7 +40,7 @@ internal sealed class GlueService(PipelineModel model)
     {
         var size = PageSize(maxResults, MaxJobsPage) ?? DefaultJobsPage;
         var after = nextToken is null ? "" : PageToken.Read(nextToken, "jobs") is [var name] ? name : throw InvalidToken();
-        var page = JobsIn(call.Region)
+        var page = (accounts.In(call)?.GlueJobs ?? [])
             .Where(job => string.CompareOrdinal(job.Name, after) > 0)
             .OrderBy(job => job.Name)
             .Take(size + 1)
@@ -58,17 +58,17 @@ internal sealed class GlueService(PipelineModel model)
             var valid => valid,
         };
         var size = PageSize(request.MaxResults, MaxRunsPage) ?? MaxRunsPage;
-        if (!JobsIn(call.Region).Any(job => job.Name == name))
+        if (accounts.In(call) is not { } account || !account.GlueJobs.Any(job => job.Name == name))
             throw new AwsException("EntityNotFoundException", $"Job with name: {name} not found.");
 
-        var page = Remaining(name, request.NextToken, call.Now).Take(size + 1).ToList();
+        var page = Remaining(account.Model, name, request.NextToken, call.Now).Take(size + 1).ToList();
         var next = page.Count <= size ? null : PageToken.Write(
             "runs", page[size - 1].StartedOn.UtcTicks.ToString(CultureInfo.InvariantCulture), page[size - 1].Id);
         return new GetJobRunsResponse([.. page.Take(size).Select(run => Shape(run, call.Now))], next);
     }
 
     /// <summary>Newest first. A token names the last run of the page before, so that a run that starts in between shifts nothing.</summary>
-    IEnumerable<GlueJobRun> Remaining(string jobName, string? nextToken, DateTimeOffset now)
+    static IEnumerable<GlueJobRun> Remaining(PipelineModel model, string jobName, string? nextToken, DateTimeOffset now)
     {
         var oldest = now - Retention;
         var to = now.AddTicks(1);
@@ -82,12 +82,10 @@ internal sealed class GlueService(PipelineModel model)
 
         IEnumerable<GlueJobRun> Started(DateTimeOffset before) =>
             from day in Days.Backwards(oldest, before)
-            from run in model.GlueJobRuns(jobName, day.From, day.To)
+            from run in model.GlueJobRuns(jobName, day.From, day.To, now)
             where run.StartedOn >= day.From && run.StartedOn < day.To
             select run;
     }
-
-    IEnumerable<GlueJob> JobsIn(string region) => region == AwsCredentials.Region ? model.GlueJobs : [];
 
     static int? PageSize(int? maxResults, int max) => maxResults switch
     {
@@ -110,9 +108,10 @@ internal sealed class GlueService(PipelineModel model)
         CreatedOn = Created,
         LastModifiedOn = Created.AddDays(40),
         ExecutionProperty = new JobExecutionProperty(MaxConcurrentRuns: 3),
-        Command = new JobCommand("glueetl", $"s3://music-streaming-scripts/{job.Name}.py", "3"),
-        DefaultArguments = Arguments(job, enableMetrics: true),
-        Timeout = 120,
+        Command = new JobCommand(job.Command, $"s3://music-streaming-scripts/{job.Name}.py", "3"),
+        DefaultArguments = Arguments(job, enableMetrics: job.HasMetrics),
+        MaxRetries = job.MaxRetries,
+        Timeout = Timeout(job),
         AllocatedCapacity = (int)Capacity(job),
         MaxCapacity = Capacity(job),
         WorkerType = job.WorkerType,
@@ -125,6 +124,7 @@ internal sealed class GlueService(PipelineModel model)
     {
         Id = run.Id,
         Attempt = run.Attempt,
+        PreviousRunId = run.PreviousRunId,
         JobName = run.Job.Name,
         JobMode = "SCRIPT",
         StartedOn = run.StartedOn,
@@ -136,7 +136,7 @@ internal sealed class GlueService(PipelineModel model)
         PredecessorRuns = [],
         AllocatedCapacity = (int)Capacity(run.Job),
         ExecutionTime = run.ExecutionTimeAt(now),
-        Timeout = 120,
+        Timeout = Timeout(run.Job),
         MaxCapacity = Capacity(run.Job),
         WorkerType = run.Job.WorkerType,
         NumberOfWorkers = run.Job.NumberOfWorkers,
@@ -145,6 +145,9 @@ internal sealed class GlueService(PipelineModel model)
         DpuSeconds = run.Job.ExecutionClass == "FLEX" ? run.DpuSecondsAt(now) : null,
         ExecutionClass = run.Job.ExecutionClass,
     };
+
+    /// <summary>Minutes. A streaming job has none, unless somebody gives it one.</summary>
+    static int? Timeout(GlueJob job) => job.Command == "gluestreaming" ? null : 120;
 
     static double Capacity(GlueJob job) => job.NumberOfWorkers * job.DpuPerWorker;
 

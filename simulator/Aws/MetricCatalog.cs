@@ -1,44 +1,79 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Aws;
 
-internal sealed record MetricDimension(string Name, string Value);
-
-/// <summary>One value that a program sent to CloudWatch.</summary>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct MetricSample(DateTimeOffset At, double Value);
-
-/// <summary>One metric of CloudWatch: a name, its exact dimensions, and what was sent.</summary>
-/// <param name="Samples">The samples of [from, to), oldest first.</param>
-internal sealed record MetricSeries(
-    string Namespace,
-    string Name,
-    ImmutableArray<MetricDimension> Dimensions,
-    string Unit,
-    Func<DateTimeOffset, DateTimeOffset, IEnumerable<MetricSample>> Samples)
+/// <summary>Every metric that CloudWatch holds of one account in the pipeline's region.</summary>
+internal sealed class MetricCatalog
 {
-    /// <summary>The dimensions have to be the same, neither more nor fewer; their order does not matter.</summary>
-    public bool Is(string @namespace, string name, IReadOnlyCollection<MetricDimension> dimensions) =>
-        Namespace == @namespace && Name == name && Dimensions.Length == dimensions.Count && Dimensions.All(dimensions.Contains);
-}
+    readonly Dictionary<MetricShape, MetricSeries> exact;
+    readonly FrozenDictionary<(string Namespace, string Name), ImmutableArray<MetricSeries>> byName;
+    readonly FrozenDictionary<string, ImmutableArray<MetricSeries>> byNamespace;
 
-/// <summary>Every metric that CloudWatch holds in the pipeline's region.</summary>
-internal sealed class MetricCatalog(PipelineModel model)
-{
-    /// <summary>What is sent at t can be read from t + this.</summary>
-    public static readonly TimeSpan PublishDelay = TimeSpan.FromMinutes(2);
+    public MetricCatalog(PipelineModel model)
+        : this(
+            model.Seed,
+            [
+                .. SparkMetrics.Of(model), .. WorkerMetrics.Of(model),
+                .. model.Buckets.SelectMany(bucket => S3Metrics.Of(model, bucket)),
+                .. model.Tables.SelectMany(table => DynamoDbMetrics.Of(model, table)), DynamoDbMetrics.UserErrors(model),
+            ])
+    {
+    }
 
-    readonly ImmutableArray<MetricSeries> series = [.. model.GlueJobs.Select(job => ElapsedTime(model, job.Name)), .. WorkerMetrics.Of(model)];
+    public MetricCatalog(int seed, ImmutableArray<MetricSeries> all)
+    {
+        (Seed, All) = (seed, all);
+        exact = all.ToDictionary(series => new MetricShape(series.Namespace, series.Name, series.Dimensions), MetricIdentity.Instance);
+        byName = all.GroupBy(series => (series.Namespace, series.Name)).ToFrozenDictionary(series => series.Key, series => series.ToImmutableArray());
+        byNamespace = all.GroupBy(series => series.Namespace).ToFrozenDictionary(series => series.Key, series => series.ToImmutableArray());
+    }
 
-    public ImmutableArray<MetricSeries> In(string region) => region == AwsCredentials.Region ? series : [];
+    /// <summary>Decides which samples are late.</summary>
+    public int Seed { get; }
 
-    /// <summary>Sent every 30 s while a run is running, and at no other time: absence is not zero.</summary>
-    static MetricSeries ElapsedTime(PipelineModel model, string jobName) => new(
-        "Glue",
-        "glue.driver.aggregate.elapsedTime",
-        [new("JobName", jobName), new("JobRunId", "ALL"), new("Type", "count")],
-        "Milliseconds",
-        (from, to) => model.ElapsedTime(jobName, from, to).Select(delta => new MetricSample(delta.At, delta.Milliseconds)));
+    public ImmutableArray<MetricSeries> All { get; }
+
+    /// <summary>The metric of exactly these dimensions, in whatever order.</summary>
+    public MetricSeries? Find(MetricShape metric) => exact.GetValueOrDefault(metric);
+
+    /// <summary>Always in the same order, so that a number is a place in it.</summary>
+    /// <param name="namespace">Null for any.</param>
+    /// <param name="name">Null for any.</param>
+    public ImmutableArray<MetricSeries> Named(string? @namespace, string? name) => (@namespace, name) switch
+    {
+        (null, null) => All,
+        (null, _) => [.. All.Where(series => series.Name == name)],
+        (_, null) => byNamespace.GetValueOrDefault(@namespace, []),
+        _ => byName.GetValueOrDefault((@namespace, name), []),
+    };
+
+    sealed class MetricIdentity : IEqualityComparer<MetricShape>
+    {
+        public static readonly MetricIdentity Instance = new();
+
+        public int GetHashCode(MetricShape metric)
+        {
+            var dimensions = 0;
+            foreach (var dimension in metric.Dimensions ?? [])
+                dimensions += HashCode.Combine(dimension.Name, dimension.Value);
+            return HashCode.Combine(metric.Namespace, metric.MetricName, dimensions);
+        }
+
+        public bool Equals(MetricShape? x, MetricShape? y) =>
+            x?.Namespace == y?.Namespace && x?.MetricName == y?.MetricName && HaveSame(x?.Dimensions ?? [], y?.Dimensions ?? []);
+
+        static bool HaveSame(IReadOnlyList<MetricDimension> x, IReadOnlyList<MetricDimension> y)
+        {
+            if (x.Count != y.Count)
+                return false;
+            foreach (var dimension in x)
+            {
+                if (!y.Contains(dimension))
+                    return false;
+            }
+            return true;
+        }
+    }
 }

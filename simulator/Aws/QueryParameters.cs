@@ -7,9 +7,31 @@ namespace PipelineExporter.Simulator.Aws;
 /// The input of a query request: a form whose names are paths, such as <c>Dimensions.member.1.Name</c>. Seen from one place in it,
 /// so that an element of a list reads like a request of its own.
 /// </summary>
-internal sealed class QueryParameters(IFormCollection form, string prefix = "")
+internal sealed class QueryParameters
 {
-    public string? Text(string name) => form[prefix + name] is [var value] ? value : null;
+    readonly string path;
+    readonly Dictionary<string, QueryParameters> parts = [];
+    string? value;
+
+    public QueryParameters(IFormCollection form)
+        : this("")
+    {
+        foreach (var (name, values) in form)
+        {
+            var place = this;
+            foreach (var part in name.Split('.'))
+            {
+                if (!place.parts.TryGetValue(part, out var next))
+                    place.parts.Add(part, next = new($"{place.path}{part}."));
+                place = next;
+            }
+            place.value = values is [var single] ? single : null;
+        }
+    }
+
+    QueryParameters(string path) => this.path = path;
+
+    public string? Text(string name) => parts.GetValueOrDefault(name)?.value;
 
     /// <exception cref="AwsException">The value is no number.</exception>
     public int? Integer(string name) => Text(name) is not { } text ? null
@@ -23,26 +45,16 @@ internal sealed class QueryParameters(IFormCollection form, string prefix = "")
 
     public bool? Boolean(string name) => Text(name) is { } text ? text.Equals("true", StringComparison.OrdinalIgnoreCase) : null;
 
-    public QueryParameters? Structure(string name) =>
-        form.Keys.Any(key => key.StartsWith($"{prefix}{name}.", StringComparison.Ordinal))
-            ? new QueryParameters(form, $"{prefix}{name}.")
-            : null;
+    public QueryParameters? Structure(string name) => parts.GetValueOrDefault(name) is { parts.Count: > 0 } structure ? structure : null;
 
     /// <summary>The elements of a list, in the order of their numbers; null where the list was not sent.</summary>
-    public List<QueryParameters>? List(string name)
-    {
-        var start = $"{prefix}{name}.member.";
-        var numbers = form.Keys
-            .Where(key => key.StartsWith(start, StringComparison.Ordinal))
-            .Select(key => key[start.Length..].Split('.')[0])
-            .Where(number => number.All(char.IsAsciiDigit))
-            .Distinct()
-            .OrderBy(number => number.Length).ThenBy(number => number)
-            .Select(number => new QueryParameters(form, $"{start}{number}."))
-            .ToList();
-        return numbers.Count == 0 ? null : numbers;
-    }
+    public List<QueryParameters>? List(string name) => Structure(name)?.Structure("member")?.Elements() is { Count: > 0 } elements ? elements : null;
+
+    List<QueryParameters> Elements() => [.. parts
+        .Where(part => part.Key.All(char.IsAsciiDigit))
+        .OrderBy(part => part.Key.Length).ThenBy(part => part.Key, StringComparer.Ordinal)
+        .Select(part => part.Value)];
 
     AwsException Malformed(string text, string name, string kind) =>
-        new("MalformedInput", $"'{text}' at '{prefix}{name}' is not {kind}");
+        new("MalformedInput", $"'{text}' at '{path}{name}' is not {kind}");
 }

@@ -14,13 +14,22 @@ internal enum SignatureFault
     /// <summary>An Authorization header that cannot be read, or no date.</summary>
     Incomplete,
 
-    /// <summary>An access key, or a session token, that nobody issued.</summary>
+    /// <summary>An access key that nobody issued.</summary>
     UnknownKey,
+
+    /// <summary>A session token that nobody issued, or not for this key.</summary>
+    InvalidToken,
 
     /// <summary>A session token whose time is over.</summary>
     ExpiredToken,
 
-    /// <summary>Another signature than ours, a scope that does not fit, or a date too far from now.</summary>
+    /// <summary>A scope of another service, or of another date than the request's.</summary>
+    Scope,
+
+    /// <summary>A date too far from now.</summary>
+    Skew,
+
+    /// <summary>Another signature than ours, or of too little.</summary>
     Mismatch,
 }
 
@@ -33,7 +42,7 @@ internal sealed class SignatureException(SignatureFault fault, string message) :
     {
         SignatureFault.Missing => "MissingAuthenticationTokenException",
         SignatureFault.Incomplete => "IncompleteSignatureException",
-        SignatureFault.UnknownKey => "UnrecognizedClientException",
+        SignatureFault.UnknownKey or SignatureFault.InvalidToken => "UnrecognizedClientException",
         SignatureFault.ExpiredToken => "ExpiredTokenException",
         _ => "InvalidSignatureException",
     };
@@ -41,6 +50,9 @@ internal sealed class SignatureException(SignatureFault fault, string message) :
 
 /// <summary>Who signed a request, and for which region and service.</summary>
 internal sealed record VerifiedSignature(AwsPrincipal Principal, string Region, string Service);
+
+/// <summary>What a signer with a secret would make of a request.</summary>
+internal sealed record ExpectedSignature(string CanonicalRequest, string StringToSign, byte[] Signature);
 
 /// <summary>
 /// Checks AWS Signature Version 4 in the Authorization header, as AWS's servers do it. Written from the specification, and
@@ -61,29 +73,40 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
     /// <exception cref="SignatureException">The request is refused.</exception>
     public VerifiedSignature Verify(SignedRequest request, string? service)
     {
+        var now = time.GetUtcNow();
         var authorization = Authorization.Parse(request.Header("Authorization"));
         var date = RequestDate(request);
-        var principal = findPrincipal(authorization.AccessKey, request.Header("x-amz-security-token"))
-            ?? throw new SignatureException(SignatureFault.UnknownKey, "The security token included in the request is invalid.");
-        if (principal.Expires is { } expires && expires <= time.GetUtcNow())
+        var token = request.Header("x-amz-security-token");
+        var principal = findPrincipal(authorization.AccessKey, token) ?? throw new SignatureException(
+            token is null ? SignatureFault.UnknownKey : SignatureFault.InvalidToken, "The security token included in the request is invalid.");
+        if (principal.Expires is { } expires && expires <= now)
             throw new SignatureException(SignatureFault.ExpiredToken, "The security token included in the request is expired");
 
         CheckScope(authorization, date, service);
-        CheckAge(date);
+        CheckAge(date, now);
         CheckSignedHeaders(request, authorization);
 
-        var canonical = CanonicalRequest.Of(request, authorization.SignedHeaders, s3: authorization.Service == "s3");
-        var stringToSign = string.Join('\n', Algorithm, date, authorization.Scope, Hash(canonical));
-        var expected = Sign(principal.SecretAccessKey, authorization, stringToSign);
-        if (!CryptographicOperations.FixedTimeEquals(expected, authorization.Signature))
+        var expected = Expect(request, authorization, date, principal.SecretAccessKey);
+        if (!CryptographicOperations.FixedTimeEquals(expected.Signature, authorization.Signature))
         {
             throw Mismatch(
-                $"{MismatchMessage}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n" +
-                $"The String-to-Sign should have been\n'{stringToSign}'\n");
+                $"{MismatchMessage}\n\nThe Canonical String for this request should have been\n'{expected.CanonicalRequest}'\n\n" +
+                $"The String-to-Sign should have been\n'{expected.StringToSign}'\n");
         }
 
         CheckDeclaredPayload(request);
         return new VerifiedSignature(principal, authorization.Region, authorization.Service);
+    }
+
+    /// <exception cref="SignatureException">The request does not say for whom and when it is signed.</exception>
+    public static ExpectedSignature Expect(SignedRequest request, string secret) =>
+        Expect(request, Authorization.Parse(request.Header("Authorization")), RequestDate(request), secret);
+
+    static ExpectedSignature Expect(SignedRequest request, Authorization authorization, string date, string secret)
+    {
+        var canonical = CanonicalRequest.Of(request, authorization.SignedHeaders, s3: authorization.Service == "s3");
+        var stringToSign = string.Join('\n', Algorithm, date, authorization.Scope, Hash(canonical));
+        return new(canonical, stringToSign, Sign(secret, authorization, stringToSign));
     }
 
     static string RequestDate(SignedRequest request)
@@ -104,33 +127,32 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
     static void CheckScope(Authorization authorization, string date, string? service)
     {
         if (authorization.Terminator != "aws4_request")
-            throw Mismatch("Credential should be scoped with a valid terminator: 'aws4_request'.");
+            throw Scope("Credential should be scoped with a valid terminator: 'aws4_request'.");
 
         if (service is not null && authorization.Service != service)
         {
-            throw Mismatch($"Credential should be scoped to correct service: '{service}'.");
+            throw Scope($"Credential should be scoped to correct service: '{service}'.");
         }
 
         if (authorization.Date != date[..8])
         {
-            throw Mismatch(
+            throw Scope(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: " +
                 $"'{authorization.Date}' != '{date[..8]}', from '{date}'.");
         }
     }
 
-    void CheckAge(string date)
+    static void CheckAge(string date, DateTimeOffset now)
     {
         var signed = DateTimeOffset.ParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
-        var now = time.GetUtcNow();
         if (signed < now - Tolerance)
         {
-            throw Mismatch($"Signature expired: {date} is now earlier than {Text(now - Tolerance)} ({Text(now)} - 15 min.)");
+            throw Skew($"Signature expired: {date} is now earlier than {Text(now - Tolerance)} ({Text(now)} - 15 min.)");
         }
 
         if (signed > now + Tolerance)
         {
-            throw Mismatch($"Signature not yet current: {date} is still later than {Text(now + Tolerance)} ({Text(now)} + 15 min.)");
+            throw Skew($"Signature not yet current: {date} is still later than {Text(now + Tolerance)} ({Text(now)} + 15 min.)");
         }
 
         static string Text(DateTimeOffset instant) => instant.ToString(DateFormat, CultureInfo.InvariantCulture);
@@ -152,11 +174,15 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
         }
     }
 
-    /// <summary>S3's clients also state the hash of the body in a header; the signature covers the header, this the body.</summary>
+    /// <summary>
+    /// S3's clients also state the hash of the body in a header; the signature covers the header, this the body. Bodies that are not
+    /// signed, or in chunks that are signed one by one, have a word in its place.
+    /// </summary>
     static void CheckDeclaredPayload(SignedRequest request)
     {
         if (request.Header("x-amz-content-sha256") is { } declared
-            && declared != "UNSIGNED-PAYLOAD"
+            && declared != CanonicalRequest.UnsignedPayload
+            && !declared.StartsWith("STREAMING-", StringComparison.Ordinal)
             && declared != Convert.ToHexStringLower(SHA256.HashData(request.Body.Span)))
         {
             throw Mismatch("The provided 'x-amz-content-sha256' header does not match what was computed.");
@@ -173,6 +199,10 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
     }
 
     static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    static SignatureException Scope(string message) => new(SignatureFault.Scope, message);
+
+    static SignatureException Skew(string message) => new(SignatureFault.Skew, message);
 
     static SignatureException Mismatch(string message) => new(SignatureFault.Mismatch, message);
 

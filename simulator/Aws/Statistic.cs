@@ -4,34 +4,63 @@ using System.Text.RegularExpressions;
 namespace PipelineExporter.Simulator.Aws;
 
 /// <summary>What CloudWatch computes from the samples of a period: SampleCount, Sum, Average, Minimum, Maximum, or p0 to p100.</summary>
-internal static partial class Statistic
+internal sealed partial class Statistic
 {
-    public static bool IsKnown(string name) => Parse(name) is not null;
-
-    /// <param name="samples">At least one.</param>
-    public static double Of(string name, IReadOnlyList<double> samples) =>
-        (Parse(name) ?? throw new ArgumentException($"'{name}' is no statistic", nameof(name)))(samples);
-
-    static Func<IReadOnlyList<double>, double>? Parse(string name) => name switch
+    static readonly Dictionary<string, Statistic> Plain = new()
     {
-        "SampleCount" => samples => samples.Count,
-        "Sum" => samples => samples.Sum(),
-        "Average" => samples => samples.Average(),
-        "Minimum" => samples => samples.Min(),
-        "Maximum" => samples => samples.Max(),
-        _ when Percentile().Match(name) is { Success: true } match => samples =>
-            PercentileOf(samples, double.Parse(match.Groups["rank"].ValueSpan, CultureInfo.InvariantCulture)),
-        _ => null,
+        ["SampleCount"] = new(samples => samples.Count),
+        ["Sum"] = new(Sum),
+        ["Average"] = new(samples => Sum(samples) / samples.Count),
+        ["Minimum"] = new(samples =>
+        {
+            var least = double.PositiveInfinity;
+            foreach (var sample in samples)
+                least = Math.Min(least, sample.Value);
+            return least;
+        }),
+        ["Maximum"] = new(samples =>
+        {
+            var most = double.NegativeInfinity;
+            foreach (var sample in samples)
+                most = Math.Max(most, sample.Value);
+            return most;
+        }),
     };
 
-    /// <summary>Between the two nearest samples, in proportion.</summary>
-    static double PercentileOf(IReadOnlyList<double> samples, double rank)
+    readonly Func<List<MetricSample>, double> compute;
+
+    Statistic(Func<List<MetricSample>, double> compute) => this.compute = compute;
+
+    /// <summary>Null when there is no such statistic.</summary>
+    public static Statistic? Parse(string name)
     {
-        var sorted = samples.Order().ToList();
-        var place = rank / 100 * (sorted.Count - 1);
+        if (Plain.GetValueOrDefault(name) is { } known)
+            return known;
+        if (Percentile().Match(name) is not { Success: true } match)
+            return null;
+        var rank = double.Parse(match.Groups["rank"].ValueSpan, CultureInfo.InvariantCulture);
+        return new(samples => PercentileOf(samples, rank));
+    }
+
+    /// <param name="samples">At least one; their order may change.</param>
+    public double Of(List<MetricSample> samples) => compute(samples);
+
+    static double Sum(List<MetricSample> samples)
+    {
+        var sum = 0.0;
+        foreach (var sample in samples)
+            sum += sample.Value;
+        return sum;
+    }
+
+    /// <summary>Between the two nearest samples, in proportion.</summary>
+    static double PercentileOf(List<MetricSample> samples, double rank)
+    {
+        samples.Sort(static (a, b) => a.Value.CompareTo(b.Value));
+        var place = rank / 100 * (samples.Count - 1);
         var below = (int)place;
-        var above = Math.Min(below + 1, sorted.Count - 1);
-        return sorted[below] + ((place - below) * (sorted[above] - sorted[below]));
+        var above = Math.Min(below + 1, samples.Count - 1);
+        return samples[below].Value + ((place - below) * (samples[above].Value - samples[below].Value));
     }
 
     [GeneratedRegex(@"^p(?<rank>100|\d{1,2}(\.\d{1,10})?)$", RegexOptions.ExplicitCapture)]

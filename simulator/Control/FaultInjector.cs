@@ -19,7 +19,7 @@ internal enum FaultKind
     /// <summary>The connection is cut without an answer.</summary>
     [JsonStringEnumMemberName("cut")] Cut,
 
-    /// <summary>200 with JSON that ends in its middle.</summary>
+    /// <summary>200 with JSON, CBOR or XML that ends in its middle.</summary>
     [JsonStringEnumMemberName("broken_json")] BrokenJson,
 
     /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
@@ -28,7 +28,7 @@ internal enum FaultKind
     /// <summary>Airflow only: a DAG file cannot be imported, that of the DAG which <see cref="Fault.Match"/> names, or of none.</summary>
     [JsonStringEnumMemberName("import_error")] ImportError,
 
-    /// <summary>Airflow only: its clock is <see cref="Fault.Skew"/> off, forward unless negative.</summary>
+    /// <summary>Airflow, and AWS under the name of any of its services: its clock is <see cref="Fault.Skew"/> off, forward unless negative.</summary>
     [JsonStringEnumMemberName("clock_skew")] ClockSkew,
 
     /// <summary>Airflow only: the file of the DAGs that <see cref="Fault.Match"/> names is gone. They get no more runs.</summary>
@@ -39,18 +39,39 @@ internal enum FaultKind
 
     /// <summary>Airflow only: so do the runs of the DAGs.</summary>
     [JsonStringEnumMemberName("unknown_run_state")] UnknownRunState,
+
+    /// <summary>CloudWatch only: entries of metrics that <see cref="Fault.Match"/> names answer InternalError.</summary>
+    [JsonStringEnumMemberName("internal_error")] InternalError,
+
+    /// <summary>CloudWatch only: pages hold 20 datapoints, the rest being PartialData.</summary>
+    [JsonStringEnumMemberName("partial_data")] PartialData,
+
+    /// <summary>CloudWatch only: answers carry a message, <see cref="Fault.Match"/>.</summary>
+    [JsonStringEnumMemberName("message")] Message,
+
+    /// <summary>CloudWatch only: datapoints of the metrics come <see cref="Fault.Latency"/> later.</summary>
+    [JsonStringEnumMemberName("late")] Late,
+
+    /// <summary>CloudWatch only: datapoints of the metrics have half their value when they are six minutes old.</summary>
+    [JsonStringEnumMemberName("revise_down")] ReviseDown,
+
+    /// <summary>CloudWatch only: datapoints of the metrics are no numbers.</summary>
+    [JsonStringEnumMemberName("nan")] NaN,
 }
 
 /// <summary>A fault of one source.</summary>
 /// <remarks>What has a default is settable: the JSON source generator would set an absent init-only property to zero.</remarks>
 internal sealed record Fault
 {
-    /// <summary>airflow, mwaa, glue, cloudwatch, sts; or * for every one.</summary>
+    /// <summary>airflow, mwaa, glue, cloudwatch, dynamodb, s3, sts; or * for every one.</summary>
     public required string Source { get; init; }
 
     public required FaultKind Kind { get; init; }
 
-    /// <summary>Strikes only requests whose path (AWS: operation) contains this; or, only what has it in its id is so.</summary>
+    /// <summary>
+    /// Strikes only requests whose path (AWS: operation) contains this; or, only what has it in its id is so: of a metric, in its
+    /// namespace, its name, or the value of a dimension.
+    /// </summary>
     public string? Match { get; init; }
 
     public int? Status { get; init; }
@@ -75,9 +96,15 @@ internal sealed record Fault
     /// <summary>Something that is so while the fault is on, rather than a request that fails.</summary>
     [JsonIgnore]
     public bool IsCondition => Kind is
-        FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew or FaultKind.StaleDag or FaultKind.UnknownState or FaultKind.UnknownRunState;
+        FaultKind.UnlimitedPool or FaultKind.ImportError or FaultKind.ClockSkew or FaultKind.StaleDag or FaultKind.UnknownState or FaultKind.UnknownRunState
+        || IsOfData;
 
-    static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "sts", "*"];
+    /// <summary>Something wrong with the data of an answer that is none the less given.</summary>
+    [JsonIgnore]
+    public bool IsOfData => Kind is
+        FaultKind.InternalError or FaultKind.PartialData or FaultKind.Message or FaultKind.Late or FaultKind.ReviseDown or FaultKind.NaN;
+
+    static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "dynamodb", "s3", "sts", "*"];
 
     /// <summary>What is wrong with it; null when it can strike.</summary>
     public string? Problem => this switch
@@ -134,9 +161,10 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     /// <summary>
     /// Lets what is due strike this request. True when it was answered or cut, and nothing more is to be written.
     /// <paramref name="target"/> is the path, or the operation of an AWS call; <paramref name="writeError"/> answers a
-    /// status (429 for throttling) as the source would.
+    /// status (429 for throttling) as the source would, <paramref name="writeBroken"/> with half of an answer.
     /// </summary>
-    public async Task<bool> StrikeAsync(HttpContext context, string source, string target, Func<HttpContext, int, Task> writeError)
+    public async Task<bool> StrikeAsync(
+        HttpContext context, string source, string target, Func<HttpContext, int, Task> writeError, Func<HttpContext, Task>? writeBroken = null)
     {
         foreach (var fault in Due(source, target))
         {
@@ -149,8 +177,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
                     context.Abort();
                     return true;
                 case FaultKind.BrokenJson:
-                    context.Response.ContentType = "application/json";
-                    await context.Response.WriteAsync("""{"total_entries": 1, "broken": [{"of""", context.RequestAborted);
+                    await (writeBroken ?? WriteBrokenAsync)(context);
                     return true;
                 case FaultKind.Throttle:
                     await writeError(context, fault.Status ?? StatusCodes.Status429TooManyRequests);
@@ -165,27 +192,40 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
         return false;
     }
 
-    List<Fault> Due(string source, string target)
+    static Task WriteBrokenAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        return context.Response.WriteAsync("""{"total_entries": 1, "broken": [{"of""", context.RequestAborted);
+    }
+
+    /// <summary>What is wrong with the data of one more answer.</summary>
+    public IReadOnlyList<Fault> OfData(string source) => Use(source, fault => fault.IsOfData, goesOn: _ => true);
+
+    List<Fault> Due(string source, string target) => Use(
+        source,
+        fault => !fault.IsCondition && (fault.Match is not { } match || target.Contains(match, StringComparison.Ordinal)),
+        goesOn: fault => fault.Kind == FaultKind.Latency);
+
+    /// <summary>The faults that chance lets bear on one request, in their order, to the first behind which nothing goes on.</summary>
+    List<Fault> Use(string source, Func<Fault, bool> bears, Func<Fault, bool> goesOn)
     {
         lock (gate)
         {
             faults = faults.RemoveAll(IsOver);
-            List<Fault> due = [];
+            List<Fault> used = [];
             foreach (var fault in faults)
             {
-                if ((fault.Source != source && fault.Source != "*") || fault.IsCondition)
-                    continue;
-                if (fault.Match is { } match && !target.Contains(match, StringComparison.Ordinal))
+                if ((fault.Source != source && fault.Source != "*") || !bears(fault))
                     continue;
                 if (fault.Probability < 1 && random.NextDouble() >= fault.Probability)
                     continue;
-                due.Add(fault);
+                used.Add(fault);
                 if (fault.Count is { } count)
                     faults = faults.Replace(fault, fault with { Count = count - 1 });
-                if (fault.Kind != FaultKind.Latency)
+                if (!goesOn(fault))
                     break;
             }
-            return due;
+            return used;
         }
     }
 

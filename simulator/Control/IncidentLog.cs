@@ -20,8 +20,18 @@ internal sealed record IncidentKind(string Name, string Area, string Alert, stri
     public const string ImportError = "import_error";
     public const string WorkerCpu = "worker_cpu";
     public const string WorkerMemory = "worker_memory";
+    public const string GlueFailure = "glue_failure";
+    public const string GlueSlow = "glue_slow";
+    public const string GlueQueueWait = "glue_queue_wait";
+    public const string GlueHeap = "glue_heap";
+    public const string ExecutorsStarved = "executors_starved";
+    public const string DynamoDbThrottling = "dynamodb_throttling";
+    public const string DynamoDbLatency = "dynamodb_latency";
+    public const string DynamoDbErrors = "dynamodb_errors";
+    public const string S3Errors = "s3_errors";
+    public const string S3Latency = "s3_latency";
 
-    const string Failures = "Failures", Delays = "Delays", Airflow = "Airflow itself", Workers = "Workers";
+    const string Failures = "Failures", Delays = "Delays", Airflow = "Airflow itself", Workers = "Workers", Glue = "Glue", DynamoDb = "DynamoDB", S3 = "S3";
 
     public static readonly ImmutableArray<IncidentKind> All =
     [
@@ -52,6 +62,26 @@ internal sealed record IncidentKind(string Name, string Area, string Alert, stri
             "the base workers' CPU is busy, 96 to 99.5 % in CloudWatch; visible some two minutes later"),
         new(WorkerMemory, Workers, "AirflowWorkerMemoryHigh",
             "the base workers' memory is full, 96 to 99.5 % in CloudWatch; visible some two minutes later"),
+        new(GlueFailure, Glue, "GlueJobFailed",
+            "music_streaming_catalog_export, which a trigger of Glue starts, fails at once, and so does Glue's second try of it; later runs fail too until the end"),
+        new(GlueSlow, Glue, "GlueJobSlow",
+            "a run of music_streaming_catalog_export has been running for nearly five minutes instead of three, and goes on until the end"),
+        new(GlueQueueWait, Glue, "GlueQueueWait",
+            "a run of music_streaming_royalty_backfill has been waiting for capacity for 40 minutes, and waits until the end"),
+        new(GlueHeap, Glue, "GlueHeapHigh",
+            "the driver of music_streaming_events_stream has 95 to 98 % of its heap in use; visible some two minutes later"),
+        new(ExecutorsStarved, Glue, "GlueExecutorsStarved",
+            "music_streaming_events_stream needs 20 executors and runs 2; visible some two minutes later"),
+        new(DynamoDbThrottling, DynamoDb, "DynamoDBThrottling",
+            "some 30 PutItem requests a minute to music_streaming_sessions are throttled; visible some two minutes later"),
+        new(DynamoDbLatency, DynamoDb, "DynamoDBLatency",
+            "GetItem of music_streaming_kpi takes 250 ms instead of four; visible some two minutes later"),
+        new(DynamoDbErrors, DynamoDb, "DynamoDBErrors",
+            "DynamoDB answers some 6 requests a minute to music_streaming_kpi with status 500; visible some two minutes later"),
+        new(S3Errors, S3, "S3ErrorRate",
+            "S3 answers a tenth of the requests to music-streaming-raw with status 503; visible some two minutes later"),
+        new(S3Latency, S3, "S3Latency",
+            "the first byte from music-streaming-raw takes 2 to 3 s; visible some two minutes later"),
     ];
 }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Aws;
 using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Control;
@@ -7,6 +8,7 @@ namespace PipelineExporter.Simulator.Control;
 /// <summary>What a perfect exporter would count of what happened in [From, To).</summary>
 /// <param name="TaskTries">Tries that ended, by the state in which they did.</param>
 /// <param name="TaskInstancesFinished">Task instances that reached their final state, also those that were never tried.</param>
+/// <param name="CloudWatchSums">What was sent of metrics that are counts or bytes; it can be read some minutes later.</param>
 /// <param name="TaskRetries">Tries that began to run after the one before had failed.</param>
 internal sealed record Truth(
     DateTimeOffset From,
@@ -15,7 +17,8 @@ internal sealed record Truth(
     IReadOnlyList<TaskCount> TaskInstancesFinished,
     IReadOnlyList<TaskCount> TaskRetries,
     IReadOnlyList<RunCount> DagRuns,
-    IReadOnlyList<GlueCount> GlueJobRuns)
+    IReadOnlyList<GlueCount> GlueJobRuns,
+    IReadOnlyList<MetricSum> CloudWatchSums)
 {
     public static Truth Of(PipelineModel model, EditLog edits, Edition edition, DateTimeOffset from, DateTimeOffset to)
     {
@@ -47,8 +50,16 @@ internal sealed record Truth(
             .OrderBy(group => group.Key.Name, StringComparer.Ordinal).ThenBy(group => group.Key.FinalState)
             .Select(group => new GlueCount(group.Key.Name, group.Key.FinalState.ToString(), group.Count(), group.Sum(run => run.DpuSecondsAt(to) ?? 0)));
         return new Truth(from, to, Tasks(tries), Tasks(finished), Tasks(retries),
-            [.. runs.Sorted().Select(count => new RunCount(count.Key.Dag, count.Key.Type, count.Key.State, count.Value))], [.. glue]);
+            [.. runs.Sorted().Select(count => new RunCount(count.Key.Dag, count.Key.Type, count.Key.State, count.Value))], [.. glue],
+            [.. Sums(model, from, to)]);
     }
+
+    static IEnumerable<MetricSum> Sums(PipelineModel model, DateTimeOffset from, DateTimeOffset to) => new MetricCatalog(model).All
+        .Where(series => series.Namespace is "AWS/DynamoDB" or "AWS/S3" or "Glue" && series.Unit is "Count" or "Bytes")
+        .Select(series => new MetricSum(
+            series.Namespace, series.Name, series.Dimensions.ToDictionary(dimension => dimension.Name, dimension => dimension.Value),
+            series.Samples(from, to).Sum(sample => sample.Value)))
+        .Where(series => series.Sum > 0);
 
     static IReadOnlyList<TaskCount> Tasks(Counts<(string Dag, string Task, string? State)> counts) =>
         [.. counts.Sorted().Select(count => new TaskCount(count.Key.Dag, count.Key.Task, count.Key.State, count.Value))];
@@ -76,3 +87,5 @@ internal sealed record TaskCount(
 internal sealed record RunCount(string DagId, string RunType, string State, int Count);
 
 internal sealed record GlueCount(string JobName, string State, int Count, double DpuSeconds);
+
+internal sealed record MetricSum(string Namespace, string MetricName, IReadOnlyDictionary<string, string> Dimensions, double Sum);

@@ -30,11 +30,20 @@ foreach (var argument in args)
         case "--dags" when int.TryParse(value, out var dags) && dags is >= 0 and <= 100_000:
             options = options with { Scale = dags };
             break;
+        case "--tables" when int.TryParse(value, out var tables) && tables is >= 0 and <= 100_000:
+            options = options with { Tables = tables };
+            break;
+        case "--buckets" when int.TryParse(value, out var buckets) && buckets is >= 0 and <= 100_000:
+            options = options with { Buckets = buckets };
+            break;
+        case "--credential-lifetime" when int.TryParse(value, out var lasts) && lasts > 0:
+            options = options with { CredentialLifetime = TimeSpan.FromSeconds(lasts) };
+            break;
         default:
             await Console.Error.WriteLineAsync(
                 $"pipeline-simulator: cannot use '{argument}'; flags are --listen-address=HOST:PORT, --smtp-listen-address=[HOST:PORT], --seed=NUMBER, " +
                 "--airflow-edition=2|3, --airflow2-version=VERSION, --airflow3-version=VERSION, --token-lifetime=SECONDS, " +
-                "--dags=NUMBER (of generated load)");
+                "--dags=NUMBER, --tables=NUMBER, --buckets=NUMBER (of generated load), --credential-lifetime=SECONDS");
             return 2;
     }
 }

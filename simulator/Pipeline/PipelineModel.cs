@@ -9,7 +9,9 @@ namespace PipelineExporter.Simulator.Pipeline;
 /// while; nothing is ever held for the whole history.
 /// </summary>
 /// <param name="scale">DAGs of generated load beside the pipeline's.</param>
-internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale = 0)
+/// <param name="tables">Tables of generated load.</param>
+/// <param name="buckets">Buckets of generated load.</param>
+internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale = 0, int tables = 0, int buckets = 0)
 {
     static readonly TimeSpan Retention = TimeSpan.FromDays(90);
 
@@ -17,14 +19,12 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
 
     static readonly DateTimeOffset PausedSince = new(2026, 6, 1, 9, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Glue emits a datapoint every 30 s.</summary>
-    static readonly TimeSpan ElapsedTimeInterval = TimeSpan.FromSeconds(30);
-
     /// <summary>In the incident retries_storm, so many instances a minute and one more for every fifty DAGs drown what goes well.</summary>
     const int StormInstances = 10, StormDags = 50;
 
     readonly RunCache cache = new(scale > 0 ? 4096 : 2048);
     readonly DagList dags = new(scale);
+    readonly TriggeredJobs triggered = new(seed, incidents);
 
     public int Seed => seed;
 
@@ -38,7 +38,11 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
     /// <summary>In the order of their creation.</summary>
     public ImmutableArray<PoolDefinition> Pools { get; } = scale > 0 ? [.. Catalog.Pools, LoadCatalog.Pool] : Catalog.Pools;
 
-    public ImmutableArray<GlueJob> GlueJobs => Catalog.GlueJobs;
+    public ImmutableArray<GlueJob> GlueJobs { get; } = [.. Catalog.GlueJobs, .. TriggeredJobs.All];
+
+    public ImmutableArray<BucketDefinition> Buckets { get; } = [.. Pipeline.Buckets.All, .. Pipeline.Buckets.Load(buckets)];
+
+    public ImmutableArray<TableDefinition> Tables { get; } = [.. Pipeline.Tables.All, .. Pipeline.Tables.Load(tables)];
 
     /// <summary>Older runs are gone: a clean-up job removes whole days, 90 days back.</summary>
     public static DateTimeOffset HistoryStart(DateTimeOffset now) => new((now - Retention).UtcDateTime.Date, TimeSpan.Zero);
@@ -93,17 +97,24 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
     /// The runs of a job that were started at or before <paramref name="until"/> and not completed before
     /// <paramref name="since"/>, newest first. Plays no more of the past than is read.
     /// </summary>
-    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until)
+    /// <param name="now">What can be seen by then; <paramref name="until"/> unless given. An incident's first run has a past.</param>
+    public IEnumerable<GlueJobRun> GlueJobRuns(string jobName, DateTimeOffset since, DateTimeOffset until, DateTimeOffset? now = null)
     {
+        var seen = now ?? until;
+        if (TriggeredJobs.All.FirstOrDefault(job => job.Name == jobName) is { } job)
+        {
+            foreach (var run in triggered.Runs(job, Latest(since, HistoryStart(seen)), until, seen))
+                yield return run;
+        }
         if (Catalog.Dags.FirstOrDefault(dag => dag.Tasks.Any(task => task.GlueJob?.Name == jobName)) is not { } dag)
             yield break;
-        var history = HistoryStart(until);
+        var history = HistoryStart(seen);
         var oldest = (since > history ? since : history) - dag.EndsWithin;
         List<GlueJobRun> read = [];
         for (var to = until; to >= oldest; to -= GlueWindow)
         {
             var from = to - GlueWindow;
-            read.AddRange(SetOff(dag, from.AddTicks(1), to, until)
+            read.AddRange(SetOff(dag, from.AddTicks(1), to, seen)
                 .SelectMany(run => run.TaskInstances)
                 .SelectMany(instance => instance.GlueRuns)
                 .Where(run => run.StartedOn <= until && run.CompletedOn >= since));
@@ -118,19 +129,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
 
     /// <summary>The datapoints of glue.driver.aggregate.elapsedTime of a job, over all its runs, in [from, to), oldest first.</summary>
     public IEnumerable<ElapsedTimeDelta> ElapsedTime(string jobName, DateTimeOffset from, DateTimeOffset to) =>
-        GlueJobRuns(jobName, from, to).SelectMany(ElapsedTime).Where(delta => delta.At >= from && delta.At < to).OrderBy(delta => delta.At);
-
-    static IEnumerable<ElapsedTimeDelta> ElapsedTime(GlueJobRun run)
-    {
-        for (var last = run.RunningFrom; last < run.CompletedOn;)
-        {
-            var next = last + ElapsedTimeInterval;
-            if (next > run.CompletedOn)
-                next = run.CompletedOn;
-            yield return new ElapsedTimeDelta(next, (next - last).TotalMilliseconds);
-            last = next;
-        }
-    }
+        GlueJobRuns(jobName, from, to).SelectMany(run => run.ElapsedTime(from, to)).OrderBy(delta => delta.At);
 
     /// <summary>
     /// Each moment of the schedule before this one has set off one run, which has succeeded. Null where moments are not
@@ -161,6 +160,8 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
         NoSchedule { TriggeredBy: not null } => RunKind.Operator,
         _ => RunKind.Manual,
     };
+
+    static DateTimeOffset Latest(DateTimeOffset x, DateTimeOffset y) => x > y ? x : y;
 
     IEnumerable<DagRun> Existing(IEnumerable<RunKey> keys, DateTimeOffset now)
     {

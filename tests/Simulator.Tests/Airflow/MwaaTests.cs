@@ -167,7 +167,7 @@ public sealed class MwaaTests : IAsyncLifetime
     [Fact]
     public async Task The_role_of_a_user_has_that_users_permissions()
     {
-        var issued = new PipelineExporter.Simulator.Aws.AwsCredentials().Issue("without-pools", "session", simulator.Time.GetUtcNow().AddHours(1));
+        var issued = new PipelineExporter.Simulator.Aws.AwsCredentials().Issue("123456789012", "without-pools", "session", simulator.Time.GetUtcNow(), TimeSpan.FromHours(1));
         using var client = new AwsTestClient(simulator.Http.BaseAddress!, simulator.Time) { AccessKey = issued.AccessKeyId, Secret = issued.SecretAccessKey, Token = issued.SessionToken };
         foreach (var environment in new[] { Two, Three })
         {

@@ -12,7 +12,10 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
         var jobs = (await AwsAsync("glue", "get-jobs"))["Jobs"]!.AsArray();
         var names = (await AwsAsync("glue", "list-jobs"))["JobNames"]!.AsArray();
 
-        Assert.Equal(["music_streaming_dynamodb_load", "music_streaming_kpi_computation", "music_streaming_validation"], jobs.Select(job => (string)job!["Name"]!));
+        Assert.Equal(
+            ["music_streaming_catalog_export", "music_streaming_dynamodb_load", "music_streaming_events_stream", "music_streaming_kpi_computation",
+                "music_streaming_royalty_backfill", "music_streaming_validation"],
+            jobs.Select(job => (string)job!["Name"]!));
         Assert.Equal(jobs.Select(job => (string)job!["Name"]!), names.Select(name => (string)name!));
         Assert.Equal("2026-01-12T09:30:00+00:00", (string)jobs[0]!["CreatedOn"]!);
     }
@@ -31,7 +34,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Reads_metrics_over_the_query_protocol()
     {
-        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue"))["Metrics"]!.AsArray();
+        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.elapsedTime"))["Metrics"]!.AsArray();
         var now = TimeProvider.System.GetUtcNow();
         var data = await AwsAsync(
             "cloudwatch", "get-metric-data",
@@ -39,11 +42,118 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
             "--end-time", now.ToString("O"),
             "--metric-data-queries", $$"""[{"Id": "a", "MetricStat": {"Metric": {{metrics[0]!.ToJsonString()}}, "Period": 300, "Stat": "Average"} }]""");
 
-        Assert.Equal(3, metrics.Count);
+        Assert.Equal(5, metrics.Count);
         var result = Assert.Single(data["MetricDataResults"]!.AsArray())!;
         Assert.Equal("Complete", (string)result["StatusCode"]!);
         Assert.NotEmpty(result["Values"]!.AsArray());
         Assert.All(result["Values"]!.AsArray(), value => Assert.InRange((double)value!, 1, 30_000));
+    }
+
+    [Fact]
+    public async Task Reads_a_metric_page_by_page()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        const string query = """
+            [{"Id": "a", "MetricStat": {"Metric": {"Namespace": "AWS/DynamoDB", "MetricName": "ConsumedReadCapacityUnits",
+              "Dimensions": [{"Name": "TableName", "Value": "music_streaming_kpi"}]}, "Period": 60, "Stat": "Sum"}}]
+            """;
+        string[] arguments =
+        [
+            "cloudwatch", "get-metric-data", "--start-time", now.AddHours(-3).ToString("O"), "--end-time", now.AddHours(-1).ToString("O"), "--metric-data-queries", query,
+        ];
+        var whole = await AwsAsync(arguments);
+        var paged = await AwsAsync([.. arguments, "--page-size", "50"]);
+        var page = await AwsAsync([.. arguments, "--max-datapoints", "50"]);
+
+        // The start is rounded down to a minute.
+        Assert.InRange(Count(whole), 120, 121);
+        Assert.Equal(Count(whole), Count(paged));
+        Assert.Equal((50, "PartialData"), (Count(page), (string)page["MetricDataResults"]![0]!["StatusCode"]!));
+
+        static int Count(JsonNode data) => data["MetricDataResults"]!.AsArray().Sum(result => result!["Values"]!.AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Lists_and_describes_tables()
+    {
+        var names = (await AwsAsync("dynamodb", "list-tables", "--page-size", "2"))["TableNames"]!.AsArray();
+        var sessions = (await AwsAsync("dynamodb", "describe-table", "--table-name", "music_streaming_sessions"))["Table"]!;
+        var kpi = (await AwsAsync("dynamodb", "describe-table", "--table-name", "music_streaming_kpi"))["Table"]!;
+
+        Assert.Equal(["music_streaming_catalog", "music_streaming_kpi", "music_streaming_sessions"], names.Select(name => (string)name!));
+        Assert.Equal((200, "by_day"), ((int)sessions["ProvisionedThroughput"]!["ReadCapacityUnits"]!, (string)sessions["LocalSecondaryIndexes"]![0]!["IndexName"]!));
+        Assert.Null(sessions["BillingModeSummary"]);
+        Assert.Equal("PAY_PER_REQUEST", (string)kpi["BillingModeSummary"]!["BillingMode"]!);
+        Assert.Contains("ResourceNotFoundException", await RefusedAsync("dynamodb", "describe-table", "--table-name", "nobody"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Lists_buckets_and_reads_their_settings()
+    {
+        var names = (await AwsAsync("s3api", "list-buckets"))["Buckets"]!.AsArray().Select(bucket => (string)bucket!["Name"]!).ToList();
+        var lifecycle = (await AwsAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-logs"))["Rules"]![0]!;
+        var metrics = (await AwsAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw"))["MetricsConfigurationList"]!.AsArray();
+        var location = (await AwsAsync("s3api", "get-bucket-location", "--bucket", "music-streaming-raw"))["LocationConstraint"];
+
+        Assert.Contains("music-streaming-raw", names);
+        Assert.Equal(5, names.Count);
+        Assert.Equal(("archive-logs", "Enabled", 30, "GLACIER"), (
+            (string)lifecycle["ID"]!, (string)lifecycle["Status"]!, (int)lifecycle["Transitions"]![0]!["Days"]!, (string)lifecycle["Transitions"]![1]!["StorageClass"]!));
+        Assert.Equal("EntireBucket", (string)metrics[0]!["Id"]!);
+        Assert.Equal("eu-west-1", (string)location!);
+        Assert.Contains(
+            "NoSuchLifecycleConfiguration", await RefusedAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-scripts"), StringComparison.Ordinal);
+        Assert.Contains("NoSuchBucket", await RefusedAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "nobodys-bucket"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Is_sent_on_to_the_region_of_a_bucket()
+    {
+        foreach (var region in new[] { "us-east-1", "eu-central-1" })
+        {
+            var (_, output, _) = await RunAsync(
+                new() { ["AWS_REGION"] = region }, "s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw");
+            Assert.Contains("EntireBucket", output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Finds_another_account_under_a_role_of_it_and_nothing_in_another_region()
+    {
+        var credentials = (await AwsAsync(
+            "sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/reader", "--role-session-name", "cli"))["Credentials"]!;
+        Dictionary<string, string> role = new()
+        {
+            ["AWS_ACCESS_KEY_ID"] = (string)credentials["AccessKeyId"]!,
+            ["AWS_SECRET_ACCESS_KEY"] = (string)credentials["SecretAccessKey"]!,
+            ["AWS_SESSION_TOKEN"] = (string)credentials["SessionToken"]!,
+        };
+        Dictionary<string, string> elsewhere = new() { ["AWS_REGION"] = "us-east-1" };
+        async Task<JsonArray> ListAsync(Dictionary<string, string> environment, string service, string operation, string member) =>
+            JsonNode.Parse((await RunAsync(environment, service, operation)).Output)![member]!.AsArray();
+
+        Assert.Equal("music-streaming-archive", (string)Assert.Single(await ListAsync(role, "s3api", "list-buckets", "Buckets"))!["Name"]!);
+        Assert.Equal("music_streaming_kpi", (string)Assert.Single(await ListAsync(role, "dynamodb", "list-tables", "TableNames"))!);
+        Assert.Single(await ListAsync(role, "glue", "list-jobs", "JobNames"));
+        Assert.Empty(await ListAsync(elsewhere, "dynamodb", "list-tables", "TableNames"));
+        Assert.Empty(await ListAsync(elsewhere, "glue", "list-jobs", "JobNames"));
+    }
+
+    [Fact]
+    public async Task Is_given_credentials_by_every_means_of_STS()
+    {
+        var session = (await AwsAsync("sts", "get-session-token"))["Credentials"]!;
+        var web = (await AwsAsync(
+            "sts", "assume-role-with-web-identity", "--role-arn", "arn:aws:iam::210987654321:role/reader", "--role-session-name", "cli",
+            "--web-identity-token", "simulator-web-identity-token"))["AssumedRoleUser"]!;
+
+        Assert.StartsWith("ASIA", (string)session["AccessKeyId"]!, StringComparison.Ordinal);
+        Assert.Equal("arn:aws:sts::210987654321:assumed-role/reader/cli", (string)web["Arn"]!);
+        Assert.Contains(
+            "AccessDenied", await RefusedAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/external-id-required", "--role-session-name", "cli"),
+            StringComparison.Ordinal);
+        Assert.NotNull((await AwsAsync(
+            "sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/external-id-required", "--role-session-name", "cli", "--external-id", "music-streaming"))["Credentials"]);
     }
 
     [Fact]
@@ -109,6 +219,13 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
         var (code, output, error) = await RunAsync([], arguments);
         Assert.True(code == 0, error);
         return JsonNode.Parse(output)!;
+    }
+
+    async Task<string> RefusedAsync(params string[] arguments)
+    {
+        var (code, _, error) = await RunAsync([], arguments);
+        Assert.NotEqual(0, code);
+        return error;
     }
 
     /// <summary>With no configuration but what stands here: neither files nor variables of whoever runs the tests.</summary>

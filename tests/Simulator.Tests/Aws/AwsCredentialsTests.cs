@@ -22,7 +22,7 @@ public sealed class AwsCredentialsTests
     [Fact]
     public void Knows_what_it_issued_also_after_a_restart()
     {
-        var issued = credentials.Issue("reader", "exporter", End);
+        var issued = Issue("exporter");
 
         var found = new AwsCredentials().Find(issued.AccessKeyId, issued.SessionToken);
 
@@ -32,8 +32,8 @@ public sealed class AwsCredentialsTests
     [Fact]
     public void Sessions_share_nothing()
     {
-        var one = credentials.Issue("reader", "one", End);
-        var two = credentials.Issue("reader", "two", End);
+        var one = Issue("one");
+        var two = Issue("two");
 
         Assert.NotEqual(one.AccessKeyId, two.AccessKeyId);
         Assert.NotEqual(one.SecretAccessKey, two.SecretAccessKey);
@@ -43,10 +43,19 @@ public sealed class AwsCredentialsTests
     [Fact]
     public void Refuses_temporary_keys_without_or_with_an_altered_token()
     {
-        var issued = credentials.Issue("reader", "exporter", End);
+        var issued = Issue("exporter");
         var altered = (issued.SessionToken[0] == 'A' ? 'B' : 'A') + issued.SessionToken[1..];
 
         Assert.Null(credentials.Find(issued.AccessKeyId, null));
         Assert.Null(credentials.Find(issued.AccessKeyId, altered));
     }
+
+    [Theory]
+    [InlineData(20, 20)]
+    [InlineData(7200, 3600)]
+    public void Can_be_made_to_live_shorter_than_asked_for(int longest, int seconds) => Assert.Equal(
+        End.AddHours(-1).AddSeconds(seconds),
+        new AwsCredentials(TimeSpan.FromSeconds(longest)).Issue("123456789012", "reader", "x", End.AddHours(-1), TimeSpan.FromHours(1)).Session.Expiration);
+
+    TemporaryCredentials Issue(string name) => credentials.Issue("123456789012", "reader", name, End.AddHours(-1), TimeSpan.FromHours(1));
 }

@@ -150,7 +150,7 @@ public sealed class AwsEndpointTests(SimulatorFixture fixture) : IClassFixture<S
 
     [Theory]
     [InlineData("Version=2011-06-15", 400, "MissingAction", "missing an action")]
-    [InlineData("Action=GetSessionToken&Version=2011-06-15", 400, "InvalidAction", "Could not find operation GetSessionToken for version 2011-06-15")]
+    [InlineData("Action=GetFederationToken&Version=2011-06-15", 400, "InvalidAction", "Could not find operation GetFederationToken for version 2011-06-15")]
     [InlineData("Action=GetCallerIdentity", 400, "InvalidAction", "Could not find operation GetCallerIdentity for version NO_VERSION_SPECIFIED")]
     [InlineData("Action=AssumeRole&Version=2011-06-15", 400, "ValidationError", "Value null at 'roleArn' failed to satisfy constraint: Member must not be null")]
     [InlineData("Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/a&RoleSessionName=x", 400, "ValidationError", "Value 'x' at 'roleSessionName' failed to satisfy constraint: Member must have length greater than or equal to 2")]
@@ -205,6 +205,26 @@ public sealed class AwsEndpointTests(SimulatorFixture fixture) : IClassFixture<S
         using var broken = await client.CloudWatchAsync("ListMetrics");
         Assert.Equal(HttpStatusCode.OK, broken.StatusCode);
         Assert.ThrowsAny<System.Text.Json.JsonException>(() => JsonNode.Parse(broken.Content.ReadAsStream(TestContext.Current.CancellationToken)));
+    }
+
+    [Fact]
+    public async Task A_form_holds_five_hundred_queries()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        const string metric = "MetricStat.Metric.";
+        var queries = Enumerable.Range(1, 500).SelectMany(i => new[]
+        {
+            $"Id=q{i}", "MetricStat.Period=60", "MetricStat.Stat=Sum", $"{metric}Namespace=AWS%2FMWAA", $"{metric}MetricName=CPUUtilization",
+            $"{metric}Dimensions.member.1.Name=Environment", $"{metric}Dimensions.member.1.Value=music-streaming",
+            $"{metric}Dimensions.member.2.Name=Cluster", $"{metric}Dimensions.member.2.Value=Scheduler",
+        }.Select(part => $"MetricDataQueries.member.{i}.{part}"));
+        using var client = Client();
+        using var response = await client.QueryAsync("monitoring", string.Join('&', queries.Prepend(
+            $"Action=GetMetricData&Version=2010-08-01&StartTime={now.AddMinutes(-30):yyyy-MM-dd'T'HH:mm:ss'Z'}&EndTime={now:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
+
+        var xml = XElement.Parse(await BodyAsync(response));
+        Assert.Equal(500, xml.Descendants(xml.Name.Namespace + "StatusCode").Count(code => code.Value == "Complete"));
+        Assert.Equal(Enumerable.Range(1, 500).Select(i => $"q{i}"), xml.Descendants(xml.Name.Namespace + "Id").Select(id => id.Value));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using PipelineExporter.Simulator.Aws;
+using PipelineExporter.Simulator.Control;
 using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Tests.Aws;
@@ -10,7 +11,7 @@ public sealed class CloudWatchServiceTests
 {
     const string Metric = "glue.driver.aggregate.elapsedTime";
 
-    static readonly AwsService CloudWatch = new CloudWatchService(new MetricCatalog(ServiceCall.Model)).Describe();
+    static readonly AwsService CloudWatch = ServiceCall.CloudWatch();
     static readonly DateTimeOffset Now = ServiceCall.Now;
     static readonly DateTimeOffset Start = new(2026, 11, 23, 8, 0, 0, TimeSpan.Zero);
     static readonly DateTimeOffset End = new(2026, 11, 23, 10, 0, 0, TimeSpan.Zero);
@@ -278,8 +279,8 @@ public sealed class CloudWatchServiceTests
     [Fact]
     public void Timestamps_are_written_as_floats()
     {
-        var output = System.Text.Encoding.UTF8.GetString(CloudWatch.FindJson("GetMetricData")!(
-            System.Text.Encoding.UTF8.GetBytes(Input([Query("a")], Start, End, "")), new AwsCall(new AwsPrincipal("", "", ""), "eu-west-1", Now)));
+        var output = System.Text.Encoding.UTF8.GetString(
+            ServiceCall.Run(CloudWatch.FindJson("GetMetricData")!, System.Text.Encoding.UTF8.GetBytes(Input([Query("a")], Start, End, "")), ServiceCall.As()).Span);
 
         Assert.Matches(@"""Timestamps"":\[1\.795\d+E9[,\]]", output);
     }
@@ -287,26 +288,69 @@ public sealed class CloudWatchServiceTests
     [Fact]
     public void ListMetrics_lists_the_jobs_that_ran_lately()
     {
-        var metrics = ServiceCall.Json(CloudWatch, "ListMetrics", """{"Namespace": "Glue", "RecentlyActive": "PT3H"}""")["Metrics"]!.AsArray();
+        var metrics = ServiceCall.Json(CloudWatch, "ListMetrics", $$"""{"Namespace": "Glue", "MetricName": "{{Metric}}", "RecentlyActive": "PT3H"}""")["Metrics"]!.AsArray();
 
         Assert.Equal(
-            ["music_streaming_dynamodb_load", "music_streaming_kpi_computation", "music_streaming_validation"],
+            ["music_streaming_catalog_export", "music_streaming_dynamodb_load", "music_streaming_events_stream", "music_streaming_kpi_computation", "music_streaming_validation"],
             metrics.Select(metric => (string)metric!["Dimensions"]![0]!["Value"]!).Order());
         Assert.All(metrics, metric => Assert.Equal(Metric, (string)metric!["MetricName"]!));
     }
 
     [Theory]
     [InlineData("""{"Namespace": "AWS/Glue"}""", 0)]
-    [InlineData("""{"MetricName": "glue.driver.aggregate.elapsedTime"}""", 3)]
+    [InlineData("""{"MetricName": "glue.driver.aggregate.elapsedTime"}""", 5)]
     [InlineData("""{"MetricName": "other"}""", 0)]
     [InlineData("""{"Namespace": "AWS/MWAA"}""", 8)]
     [InlineData("""{"Namespace": "AWS/MWAA", "Dimensions": [{"Name": "Cluster", "Value": "BaseWorker"}]}""", 2)]
-    [InlineData("""{"Dimensions": [{"Name": "JobName"}]}""", 3)]
-    [InlineData("""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}]}""", 1)]
-    [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 0)]
+    [InlineData("""{"Dimensions": [{"Name": "JobName"}]}""", 5 * 29)]
+    [InlineData("""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}]}""", 29)]
+    [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 28)]
     [InlineData("""{"OwningAccount": "999999999999"}""", 0)]
     public void ListMetrics_filters(string input, int count) =>
         Assert.Equal(count, ServiceCall.Json(CloudWatch, "ListMetrics", input)["Metrics"]!.AsArray().Count);
+
+    [Fact]
+    public void ListMetrics_comes_in_pages_of_five_hundred_that_hold_each_metric_once()
+    {
+        var service = ServiceCall.CloudWatch(new PipelineModel(1, new IncidentLog(TimeProvider.System), tables: 200));
+        List<string> listed = [];
+        var pages = 0;
+        for (var token = ""; token is not null; pages++)
+        {
+            // Time passes between pages.
+            var answer = ServiceCall.Json(service, "ListMetrics", $$"""{"Namespace": "AWS/DynamoDB"{{token}}}""", Now.AddMinutes(pages));
+            var page = answer["Metrics"]!.AsArray();
+            listed.AddRange(page.Select(metric => metric!.ToJsonString()));
+            token = answer["NextToken"] is { } next ? $", \"NextToken\": \"{next}\"" : null;
+            Assert.True(page.Count == 500 || token is null);
+        }
+
+        Assert.Equal(listed.Count, listed.Distinct().Count());
+        Assert.Equal(1600, listed.Count(metric => metric.Contains("load_table_", StringComparison.Ordinal)));
+        Assert.Equal(4, pages);
+    }
+
+    [Theory]
+    [InlineData("", 5)]
+    [InlineData(", \"RecentlyActive\": \"PT3H\"", 0)]
+    public void What_comes_daily_is_hidden_from_who_asks_for_what_was_active_lately(string more, int count) => Assert.Equal(
+        count, ServiceCall.Json(CloudWatch, "ListMetrics", $$"""{"Namespace": "AWS/S3", "MetricName": "NumberOfObjects"{{more}}}""")["Metrics"]!.AsArray().Count);
+
+    [Fact]
+    public void A_metric_is_listed_for_two_weeks_after_its_last_datapoint()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(Now);
+        var incidents = new IncidentLog(time);
+        incidents.Start(IncidentKind.DynamoDbThrottling);
+        time.Advance(TimeSpan.FromMinutes(10));
+        incidents.End(IncidentKind.DynamoDbThrottling);
+        var service = ServiceCall.CloudWatch(new PipelineModel(1, incidents));
+
+        int Listed(DateTimeOffset now) =>
+            ServiceCall.Json(service, "ListMetrics", """{"Namespace": "AWS/DynamoDB", "MetricName": "ThrottledRequests"}""", now)["Metrics"]!.AsArray().Count;
+
+        Assert.Equal([0, 1, 1, 0], new[] { Now.AddMinutes(14), Now.AddMinutes(17), Now.AddDays(14), Now.AddDays(14).AddMinutes(10) }.Select(Listed));
+    }
 
     [Theory]
     [InlineData("""{"RecentlyActive": "PT1H"}""", "InvalidParameterValue")]

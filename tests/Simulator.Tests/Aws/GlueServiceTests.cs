@@ -7,12 +7,16 @@ public sealed class GlueServiceTests
 {
     const string Validation = "music_streaming_validation";
 
-    static readonly AwsService Glue = new GlueService(ServiceCall.Model).Describe();
+    static readonly AwsService Glue = new GlueService(ServiceCall.Accounts).Describe();
 
     [Fact]
-    public void GetJobs_and_ListJobs_name_the_three_jobs()
+    public void GetJobs_and_ListJobs_name_the_jobs()
     {
-        string[] expected = ["music_streaming_dynamodb_load", "music_streaming_kpi_computation", Validation];
+        string[] expected =
+        [
+            "music_streaming_catalog_export", "music_streaming_dynamodb_load", "music_streaming_events_stream", "music_streaming_kpi_computation",
+            "music_streaming_royalty_backfill", Validation,
+        ];
 
         Assert.Equal(expected, ServiceCall.Json(Glue, "GetJobs", "{}")["Jobs"]!.AsArray().Select(job => (string)job!["Name"]!));
         Assert.Equal(expected, ServiceCall.Json(Glue, "ListJobs", "{}")["JobNames"]!.AsArray().Select(name => (string)name!));
@@ -23,10 +27,10 @@ public sealed class GlueServiceTests
     [InlineData("ListJobs", "JobNames")]
     public void Jobs_come_in_pages(string operation, string member)
     {
-        var first = ServiceCall.Json(Glue, operation, """{"MaxResults": 2}""");
-        var second = ServiceCall.Json(Glue, operation, $$"""{"MaxResults": 2, "NextToken": "{{first["NextToken"]}}"}""");
+        var first = ServiceCall.Json(Glue, operation, """{"MaxResults": 5}""");
+        var second = ServiceCall.Json(Glue, operation, $$"""{"MaxResults": 5, "NextToken": "{{first["NextToken"]}}"}""");
 
-        Assert.Equal(2, first[member]!.AsArray().Count);
+        Assert.Equal(5, first[member]!.AsArray().Count);
         Assert.Single(second[member]!.AsArray());
         Assert.Null(second["NextToken"]);
     }

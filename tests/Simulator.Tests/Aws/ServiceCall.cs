@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
@@ -15,16 +16,35 @@ internal static class ServiceCall
 
     public static readonly PipelineModel Model = new(seed: 1, new IncidentLog(TimeProvider.System));
 
-    static readonly AwsPrincipal Owner = new("secret", "arn:aws:iam::123456789012:user/simulator", "AIDA");
+    public static readonly AwsAccounts Accounts = new(Model, TimeProvider.System);
 
-    public static JsonNode Json(AwsService service, string operation, string input, DateTimeOffset? now = null, string region = "eu-west-1") =>
-        JsonNode.Parse(service.FindJson(operation)!(Encoding.UTF8.GetBytes(input), new AwsCall(Owner, region, now ?? Now)))!;
+
+    public static AwsService CloudWatch(PipelineModel? model = null, FaultInjector? faults = null) => new CloudWatchService(
+        model is null ? Accounts : new AwsAccounts(model, TimeProvider.System), faults ?? new FaultInjector(TimeProvider.System, seed: 1)).Describe();
+
+    public static AwsCall As(string account = "123456789012", DateTimeOffset? now = null, string region = "eu-west-1") =>
+        new(new AwsPrincipal("secret", $"arn:aws:iam::{account}:user/simulator", "AIDA"), region, now ?? Now);
+
+    public static JsonNode Json(AwsService service, string operation, string input, DateTimeOffset? now = null, string region = "eu-west-1", string account = "123456789012") =>
+        JsonNode.Parse(Run(service.FindJson(operation)!, Encoding.UTF8.GetBytes(input), As(account, now, region)).Span)!;
+
+    public static ReadOnlyMemory<byte> Cbor(AwsService service, string operation, byte[] input, DateTimeOffset? now = null) =>
+        Run(service.FindCbor(operation)!, input, As(now: now));
 
     public static System.Xml.Linq.XElement Query(AwsService service, string operation, params (string Name, string Value)[] parameters) =>
-        service.FindQuery(operation)!(
-            new QueryParameters(new FormCollection(parameters.ToDictionary(p => p.Name, p => new StringValues(p.Value)))),
-            new AwsCall(Owner, "eu-west-1", Now));
+        Query(service, operation, As(), parameters);
+
+    public static System.Xml.Linq.XElement Query(AwsService service, string operation, AwsCall call, params (string Name, string Value)[] parameters) =>
+        service.FindQuery(operation)!.Run(
+            new QueryParameters(new FormCollection(parameters.ToDictionary(p => p.Name, p => new StringValues(p.Value)))), call);
 
     public static AwsException Refused(AwsService service, string operation, string input, DateTimeOffset? now = null) =>
         Assert.Throws<AwsException>(() => Json(service, operation, input, now));
+
+    public static ReadOnlyMemory<byte> Run(AwsOperation operation, byte[] input, AwsCall call)
+    {
+        var answer = new ArrayBufferWriter<byte>();
+        operation(input, call, answer);
+        return answer.WrittenMemory;
+    }
 }

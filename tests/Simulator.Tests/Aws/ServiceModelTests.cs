@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using Microsoft.AspNetCore.Http;
 using PipelineExporter.Simulator.Aws;
 
 namespace PipelineExporter.Simulator.Tests.Aws;
@@ -15,8 +16,10 @@ public sealed class ServiceModelTests
     static readonly JsonNode Models = JsonNode.Parse(
         File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", "aws", "service-models.json")))!;
 
-    static readonly AwsService Glue = new GlueService(ServiceCall.Model).Describe();
-    static readonly AwsService CloudWatch = new CloudWatchService(new MetricCatalog(ServiceCall.Model)).Describe();
+    static readonly AwsService Glue = new GlueService(ServiceCall.Accounts).Describe();
+    static readonly AwsService CloudWatch = ServiceCall.CloudWatch();
+    static readonly AwsService DynamoDb = new DynamoDbService(ServiceCall.Accounts).Describe();
+    static readonly AwsService S3 = new S3Service(ServiceCall.Accounts).Describe();
     static readonly AwsService Sts = new StsService(new AwsCredentials()).Describe();
 
     const string Data =
@@ -79,6 +82,39 @@ public sealed class ServiceModelTests
         CheckXml("sts", "GetCallerIdentity", ServiceCall.Query(Sts, "GetCallerIdentity"));
         CheckXml("sts", "AssumeRole", ServiceCall.Query(
             Sts, "AssumeRole", ("RoleArn", "arn:aws:iam::123456789012:role/reader"), ("RoleSessionName", "exporter")));
+        CheckXml("sts", "AssumeRoleWithWebIdentity", ServiceCall.Query(
+            Sts, "AssumeRoleWithWebIdentity", ("RoleArn", "arn:aws:iam::123456789012:role/reader"), ("RoleSessionName", "exporter"), ("WebIdentityToken", StsService.WebIdentityToken)));
+        CheckXml("sts", "GetSessionToken", ServiceCall.Query(Sts, "GetSessionToken"));
+    }
+
+    [Theory]
+    [InlineData("ListTables", """{"Limit": 2}""", "TableNames,LastEvaluatedTableName")]
+    [InlineData("ListTables", "{}", "TableNames")]
+    [InlineData("DescribeTable", """{"TableName": "music_streaming_sessions"}""", "Table")]
+    [InlineData("DescribeTable", """{"TableName": "music_streaming_kpi"}""", "Table")]
+    [InlineData("DescribeTable", """{"TableName": "music_streaming_catalog"}""", "Table")]
+    public void DynamoDb_answers_in_its_shapes(string operation, string input, string members)
+    {
+        var answer = ServiceCall.Json(DynamoDb, operation, input);
+
+        Assert.Equal(members, string.Join(',', answer.AsObject().Select(member => member.Key)));
+        CheckJson("dynamodb", operation, answer);
+    }
+
+    [Theory]
+    [InlineData("ListBuckets", "/", "")]
+    [InlineData("ListBuckets", "/", "?max-buckets=2&prefix=music")]
+    [InlineData("GetBucketLifecycleConfiguration", "/music-streaming-raw", "?lifecycle")]
+    [InlineData("GetBucketLifecycleConfiguration", "/music-streaming-logs", "?lifecycle")]
+    [InlineData("ListBucketMetricsConfigurations", "/music-streaming-raw", "?metrics")]
+    public void S3_answers_in_its_shapes(string operation, string path, string query)
+    {
+        var context = new DefaultHttpContext();
+        (context.Request.Method, context.Request.Host, context.Request.Path, context.Request.QueryString) = ("GET", new("127.0.0.1"), path, new(query));
+        var request = S3Request.Of(context);
+
+        Assert.Equal(operation, request.Operation);
+        CheckXml(Models["s3"]!["shapes"]!, (string)Models["s3"]!["operations"]![operation]!["output"]!, S3.FindRest(operation)!(request, ServiceCall.As())!, operation);
     }
 
     [Fact]
@@ -90,6 +126,8 @@ public sealed class ServiceModelTests
         Assert.Equal((string)Models["cloudwatch"]!["jsonVersion"]!, CloudWatch.JsonVersion);
         Assert.Equal((string)Models["cloudwatch"]!["apiVersion"]!, CloudWatch.QueryVersion);
         Assert.Equal((string)Models["cloudwatch"]!["xmlNamespace"]!, CloudWatch.XmlNamespace.NamespaceName);
+        Assert.Equal((string)Models["dynamodb"]!["targetPrefix"]!, DynamoDb.TargetPrefix);
+        Assert.Equal((string)Models["dynamodb"]!["jsonVersion"]!, DynamoDb.JsonVersion);
         Assert.Equal((string)Models["sts"]!["apiVersion"]!, Sts.QueryVersion);
         Assert.Equal((string)Models["sts"]!["xmlNamespace"]!, Sts.XmlNamespace.NamespaceName);
     }
@@ -140,7 +178,7 @@ public sealed class ServiceModelTests
             case "boolean":
                 Assert.True(kind is JsonValueKind.True or JsonValueKind.False, $"{path} is {kind}, not a boolean");
                 break;
-            case "integer":
+            case "integer" or "long":
                 Assert.True(kind == JsonValueKind.Number && double.IsInteger((double)value!), $"{path} is {value?.ToJsonString()}, not an integer");
                 break;
             case "double" or "timestamp":
@@ -170,24 +208,33 @@ public sealed class ServiceModelTests
                 foreach (var member in element.Elements())
                 {
                     Assert.True(shape["members"]![member.Name.LocalName] is not null, $"{path}.{member.Name} is no member of {name}");
-                    CheckXml(shapes, (string)shape["members"]![member.Name.LocalName]!, member, $"{path}.{member.Name}");
+                    var content = (string)shape["members"]![member.Name.LocalName]!;
+                    // The elements of a flattened list stand side by side, without one around them.
+                    var isFlattened = (bool?)shapes[content]!["flattened"] == true;
+                    CheckXml(shapes, isFlattened ? (string)shapes[content]!["member"]! : content, member, $"{path}.{member.Name}");
                 }
                 break;
             case "list":
                 foreach (var member in element.Elements())
                 {
-                    Assert.Equal("member", member.Name.LocalName);
+                    Assert.Equal((string?)shape["memberName"] ?? "member", member.Name.LocalName);
                     CheckXml(shapes, (string)shape["member"]!, member, path + "[]");
                 }
                 break;
             case "string":
                 CheckText(shape, element.Value, path);
                 break;
+            case "integer":
+                Assert.True(int.TryParse(element.Value, NumberStyles.None, CultureInfo.InvariantCulture, out _), $"{path} is no integer: {element.Value}");
+                break;
+            case "boolean":
+                Assert.True(element.Value is "true" or "false", $"{path} is no boolean: {element.Value}");
+                break;
             case "double":
                 Assert.True(double.TryParse(element.Value, CultureInfo.InvariantCulture, out _), $"{path} is no number: {element.Value}");
                 break;
             case "timestamp":
-                Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", element.Value);
+                Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$", element.Value);
                 break;
             case var other:
                 Assert.Fail($"{path} has the type {other}, which no check knows");

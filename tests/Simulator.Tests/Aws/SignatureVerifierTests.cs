@@ -31,13 +31,20 @@ public sealed class SignatureVerifierTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Builds_the_same_canonical_request(string name)
+    public void Makes_of_a_request_what_botocore_makes_of_it_byte_for_byte(string name)
     {
         var vector = Vectors[name];
-        var signedHeaders = ((string)vector["authorization"]!).Split("SignedHeaders=")[1].Split(',')[0].Split(';');
 
-        Assert.Equal((string)vector["canonical_request"]!, CanonicalRequest.Of(Request(vector), signedHeaders, (bool)vector["s3"]!));
+        var expected = SignatureVerifier.Expect(Request(vector), (string)vector["secret_key"]!);
+
+        Assert.Equal((string)vector["canonical_request"]!, expected.CanonicalRequest);
+        Assert.Equal((string)vector["string_to_sign"]!, expected.StringToSign);
+        Assert.Equal(((string)vector["authorization"]!).Split("Signature=")[1], Convert.ToHexStringLower(expected.Signature));
     }
+
+    [Fact]
+    public void The_vectors_are_of_both_variants() =>
+        Assert.All([true, false], s3 => Assert.Contains(Vectors.Values, vector => (bool)vector["s3"]! == s3 && s3 == ((string)vector["service"]! == "s3")));
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -132,7 +139,7 @@ public sealed class SignatureVerifierTests
         else
         {
             var refused = Refused(Request(vector), verifier);
-            Assert.Equal(SignatureFault.Mismatch, refused.Fault);
+            Assert.Equal(SignatureFault.Skew, refused.Fault);
             Assert.Equal(message, refused.Message);
         }
     }
@@ -144,7 +151,7 @@ public sealed class SignatureVerifierTests
 
         var refused = Assert.Throws<SignatureException>(() => Verifier(vector).Verify(Request(vector), "monitoring"));
 
-        Assert.Equal(SignatureFault.Mismatch, refused.Fault);
+        Assert.Equal(SignatureFault.Scope, refused.Fault);
         Assert.Equal("Credential should be scoped to correct service: 'monitoring'.", refused.Message);
     }
 
@@ -158,7 +165,7 @@ public sealed class SignatureVerifierTests
 
         var refused = Refused(Request(vector, authorization), Verifier(vector));
 
-        Assert.Equal(SignatureFault.Mismatch, refused.Fault);
+        Assert.Equal(SignatureFault.Scope, refused.Fault);
         Assert.Contains(message, refused.Message, StringComparison.Ordinal);
     }
 
@@ -181,7 +188,7 @@ public sealed class SignatureVerifierTests
             Headers = [.. request.Headers.Where(h => h.Key != "X-Amz-Security-Token"), new("X-Amz-Security-Token", "other")],
         };
 
-        Assert.Equal(SignatureFault.UnknownKey, Refused(request, Verifier(vector)).Fault);
+        Assert.Equal(SignatureFault.InvalidToken, Refused(request, Verifier(vector)).Fault);
     }
 
     [Fact]
@@ -190,7 +197,7 @@ public sealed class SignatureVerifierTests
         var vector = Vectors["cloudwatch-json-token"];
         var signed = SignedAt(vector);
         var verifier = new SignatureVerifier(
-            (_, _) => new AwsPrincipal((string)vector["secret_key"]!, "arn", "user", signed), new FakeTimeProvider(signed));
+            (_, _) => new AwsPrincipal((string)vector["secret_key"]!, "arn:aws:iam::1:user/x", "user", signed), new FakeTimeProvider(signed));
 
         Assert.Equal(SignatureFault.ExpiredToken, Refused(Request(vector), verifier).Fault);
     }
@@ -241,7 +248,7 @@ public sealed class SignatureVerifierTests
 
     static SignatureVerifier Verifier(JsonNode vector, string? secret = null, TimeSpan late = default) => new(
         (key, token) => key == (string)vector["access_key"]! && token == (string?)vector["session_token"]
-            ? new AwsPrincipal(secret ?? (string)vector["secret_key"]!, "arn", "user")
+            ? new AwsPrincipal(secret ?? (string)vector["secret_key"]!, "arn:aws:iam::1:user/x", "user")
             : null,
         new FakeTimeProvider(SignedAt(vector) + late));
 

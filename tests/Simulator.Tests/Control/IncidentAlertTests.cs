@@ -27,6 +27,16 @@ public sealed class IncidentAlertTests
         { IncidentKind.RetriesStorm, "AirflowRetryStorm" },
         { IncidentKind.WorkerCpu, "AirflowWorkerCpuHigh BaseWorker" },
         { IncidentKind.WorkerMemory, "AirflowWorkerMemoryHigh BaseWorker" },
+        { IncidentKind.GlueFailure, "GlueJobFailed music_streaming_catalog_export" },
+        { IncidentKind.GlueSlow, "GlueJobSlow music_streaming_catalog_export" },
+        { IncidentKind.GlueQueueWait, "GlueQueueWait music_streaming_royalty_backfill" },
+        { IncidentKind.GlueHeap, "GlueHeapHigh music_streaming_events_stream" },
+        { IncidentKind.ExecutorsStarved, "GlueExecutorsStarved music_streaming_events_stream" },
+        { IncidentKind.DynamoDbThrottling, "DynamoDBThrottling music_streaming_sessions" },
+        { IncidentKind.DynamoDbLatency, "DynamoDBLatency music_streaming_kpi" },
+        { IncidentKind.DynamoDbErrors, "DynamoDBErrors music_streaming_kpi" },
+        { IncidentKind.S3Errors, "S3ErrorRate music-streaming-raw" },
+        { IncidentKind.S3Latency, "S3Latency music-streaming-raw" },
     };
 
     [Fact]
@@ -50,7 +60,8 @@ public sealed class IncidentAlertTests
             // Retries have to outweigh what went well in the quarter of an hour before.
             IncidentKind.RetriesStorm => TimeSpan.FromMinutes(3),
             IncidentKind.SchedulerDown => TimeSpan.FromSeconds(30),
-            IncidentKind.WorkerCpu or IncidentKind.WorkerMemory => TimeSpan.FromMinutes(2),
+            IncidentKind.WorkerCpu or IncidentKind.WorkerMemory or IncidentKind.GlueHeap or IncidentKind.ExecutorsStarved => TimeSpan.FromMinutes(2),
+            IncidentKind.DynamoDbThrottling or IncidentKind.DynamoDbLatency or IncidentKind.DynamoDbErrors or IncidentKind.S3Errors or IncidentKind.S3Latency => TimeSpan.FromMinutes(6),
             _ => TimeSpan.FromSeconds(20),
         };
         for (var at = from; at < Now.AddHours(4); at = at.AddSeconds(181))
