@@ -8,6 +8,7 @@ return await CommandLine.InvokeAsync(
         Demo.Command(),
 #endif
         CheckConfig.Command(),
+        Cost.Command(),
     ],
     Console.Out,
     Console.Error);

@@ -13,11 +13,11 @@ internal static class AirflowOnAws
 
     /// <summary>An environment of Amazon MWAA, asked where its service answers; only the configuration knows where browsers find it.</summary>
     /// <exception cref="AwsException">An endpoint variable of the environment holds no address.</exception>
-    public static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow, MwaaAuth mwaa, AWSCredentials? keys) =>
-        new(
-            airflow.Environment,
-            AwsEndpoints.Resolve(AwsService.Mwaa, mwaa.Region, mwaa.EndpointUrl, Environment.GetEnvironmentVariable),
-            new AirflowCredential.Mwaa(mwaa.Name, Source(airflow, mwaa.Region, mwaa.RoleArn, mwaa.ExternalId, mwaa.EndpointUrl), keys));
+    public static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow, MwaaAuth mwaa, AWSCredentials? keys)
+    {
+        var source = Source(airflow, mwaa.Region, mwaa.RoleArn, mwaa.ExternalId, mwaa.EndpointUrl);
+        return new(airflow.Environment, AwsEndpoints.Resolve(AwsService.Mwaa, source), new AirflowCredential.Mwaa(mwaa.Name, source, keys));
+    }
 
     /// <summary>As configured, else what every environment of MWAA has; null where neither is.</summary>
     public static WorkerCollection? Workers(Configuration.AirflowSettings airflow, AWSCredentials? keys) => airflow switch

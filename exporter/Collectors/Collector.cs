@@ -27,9 +27,13 @@ internal interface ICollector
     /// kept. Null: everything is. It is called while the ledger is locked, and must not ask it.</summary>
     SeriesFilter? Shown();
 
-    /// <summary>Fetches, and returns what writes the gauges of what was fetched.</summary>
-    Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken);
+    Task<Collected> FetchAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>What one collection fetched.</summary>
+/// <param name="Write">Writes its gauges.</param>
+/// <param name="Failure">Why a part is missing, though what there is is good and was counted; null: it is whole.</param>
+internal sealed record Collected(Action<MetricSink> Write, Exception? Failure);
 
 /// <summary>
 /// A collector in two halves: <see cref="CollectAsync"/> does all I/O and commits what it counted to the ledger;
@@ -53,11 +57,14 @@ internal abstract class Collector<TSnapshot> : ICollector
 
     public virtual SeriesFilter? Shown() => null;
 
-    async Task<Action<MetricSink>> ICollector.FetchAsync(CancellationToken cancellationToken)
+    async Task<Collected> ICollector.FetchAsync(CancellationToken cancellationToken)
     {
         var snapshot = await CollectAsync(cancellationToken);
-        return sink => Write(snapshot, sink);
+        return new(sink => Write(snapshot, sink), FailureIn(snapshot));
     }
+
+    /// <summary>Why a part of the snapshot is missing; null: it is whole. The collection is then told as failed, and published.</summary>
+    protected internal virtual Exception? FailureIn(TSnapshot snapshot) => null;
 
     protected internal abstract Task<TSnapshot> CollectAsync(CancellationToken cancellationToken);
 

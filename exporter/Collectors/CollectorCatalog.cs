@@ -1,6 +1,7 @@
 using Amazon.Runtime;
 using PipelineExporter.Collectors.Airflow;
 using PipelineExporter.Collectors.Aws;
+using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Configuration;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Sources.Aws;
@@ -15,15 +16,26 @@ internal static class CollectorCatalog
 
     /// <param name="awsKeys">Instead of those that the AWS SDK finds.</param>
     public static IReadOnlyList<ScheduledCollector> Create(
-        ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null) =>
-    [
-        .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
-            .For(Collection(airflow, configuration.Thresholds, awsKeys), context)
-            .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit, AirflowCatchUp))),
-        .. configuration.Aws.SelectMany(aws => AwsCollectors
-            .For(Collection(aws), context, awsKeys)
-            .Select(collector => Schedule(collector, aws.PollInterval, aws.StaleAfter, aws.SeriesLimit))),
-    ];
+        ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys = null)
+    {
+        return
+        [
+            .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
+                .For(Collection(airflow, configuration.Thresholds, awsKeys), context)
+                .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit, AirflowCatchUp))),
+            .. AwsCollectorsOf(configuration, context, awsKeys).SelectMany(source => source.Collectors
+                .Select(collector => Schedule(collector, source.Settings.PollInterval, source.Settings.StaleAfter, source.Settings.SeriesLimit))),
+        ];
+    }
+
+    /// <summary>Those of each AWS source.</summary>
+    public static IEnumerable<(AwsSettings Settings, IReadOnlyList<ICollector> Collectors)> AwsCollectorsOf(
+        ExporterConfiguration configuration, CollectorContext context, AWSCredentials? awsKeys)
+    {
+        var budgets = new AwsBudgets();
+        return configuration.Aws.Select(aws =>
+            (aws, (IReadOnlyList<ICollector>)AwsCollectors.For(Collection(aws, configuration.Thresholds), context, budgets, awsKeys)));
+    }
 
     private static AirflowCollection Collection(Configuration.AirflowSettings airflow, ThresholdSettings thresholds, AWSCredentials? awsKeys) =>
         new(Endpoint(airflow, awsKeys), airflow.Labels, airflow.PollInterval, airflow.Lookback)
@@ -40,7 +52,7 @@ internal static class CollectorCatalog
             Workers = AirflowOnAws.Workers(airflow, awsKeys),
         };
 
-    private static AwsCollection Collection(AwsSettings aws) => new()
+    private static AwsCollection Collection(AwsSettings aws, ThresholdSettings thresholds) => new()
     {
         Source = new()
         {
@@ -49,10 +61,25 @@ internal static class CollectorCatalog
             AccountId = aws.AccountId,
             Role = aws.RoleArn is { } role ? new(role, aws.ExternalId) : null,
             EndpointUrl = aws.EndpointUrl,
+            UseFips = aws.UseFips,
             Labels = aws.Labels,
+            DataRequestsPerSecond = aws.CloudWatch.RequestsPerSecond,
+            ListRequestsPerSecond = aws.CloudWatch.ListRequestsPerSecond,
         },
         Timeout = aws.Timeout,
-        Glue = aws.Glue is { } glue ? new(name => glue.Jobs.Any(pattern => pattern.IsMatch(name)), glue.PollInterval ?? aws.PollInterval) : null,
+        MaxUsdPerDay = (double?)aws.MaxUsdPerDay,
+        Glue = aws.Glue is { } glue
+            ? new(
+                name => glue.Jobs.Any(pattern => pattern.IsMatch(name)),
+                (job, fromBaseline) => thresholds.GlueJobDuration.For(aws.Name, job, fromBaseline),
+                glue.PollInterval ?? aws.PollInterval, glue.MetricsInterval, glue.Executors)
+            : null,
+        S3 = aws.S3 is { } s3 ? new(name => s3.Buckets.Any(pattern => pattern.IsMatch(name)), s3.PollInterval, s3.StorageInterval, s3.RequestsInterval) : null,
+        DynamoDb = aws.DynamoDb is { } dynamoDb
+            ? new(
+                name => dynamoDb.Tables.Any(pattern => pattern.IsMatch(name)), dynamoDb.PollInterval,
+                dynamoDb.CapacityInterval, dynamoDb.ThrottlesInterval, dynamoDb.OperationsInterval)
+            : null,
     };
 
     private static AirflowEndpoint Endpoint(Configuration.AirflowSettings airflow, AWSCredentials? awsKeys) =>
@@ -77,7 +104,7 @@ internal static class CollectorCatalog
         return new(collector, options with
         {
             Timeout = catchUp > options.Timeout ? catchUp : options.Timeout,
-            StaleAfter = staleAfter * (collector.Interval / pollInterval),
+            StaleAfter = staleAfter * Math.Max(1, collector.Interval / pollInterval),
             SeriesLimit = seriesLimit,
         });
     }

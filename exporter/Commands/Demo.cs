@@ -31,6 +31,8 @@ internal static class Demo
           - region: eu-west-1
             endpoint_url: {{simulator}}
             glue: { jobs: ["*"] }
+            s3: { buckets: ["*"] }
+            dynamodb: { tables: ["*"] }
         """;
 
     public static Command Command()

@@ -39,12 +39,25 @@ internal sealed class AwsSettings(Section s)
     public int SeriesLimit { get; } = s.Optional("series_limit", Values.Integer(1, 10_000_000), "100000",
         "A collector with more series than this fails.");
 
+    public bool UseFips { get; } = s.Optional("use_fips", Values.Boolean, "false",
+        "Ask the FIPS endpoints of AWS; also on with `AWS_USE_FIPS_ENDPOINT=true`.");
+
+    public CloudWatchSettings CloudWatch { get; } = s.ChildOrDefault("cloudwatch", x => new CloudWatchSettings(x), "How CloudWatch may be asked.");
+
+    /// <summary>Null: no limit.</summary>
+    public decimal? MaxUsdPerDay { get; } = s.MaybeValue("max_usd_per_day", Values.Usd, "no limit",
+        "What requests to this account may cost a UTC day. Near it, the least important groups of metrics are asked less often; past it, none is.");
+
     public GlueSettings? Glue { get; } = s.Child("glue", x => new GlueSettings(x), "Glue jobs.");
+
+    public S3Settings? S3 { get; } = s.Child("s3", x => new S3Settings(x), "S3 buckets.");
+
+    public DynamoDbSettings? DynamoDb { get; } = s.Child("dynamodb", x => new DynamoDbSettings(x), "DynamoDB tables.");
 
     public static AwsSettings Read(Section s)
     {
         var source = new AwsSettings(s);
-        s.NotSupported("s3", "dynamodb", "logs", "cost");
+        s.NotSupported("logs", "cost");
         if (s.Describing)
         {
             return source;
@@ -65,9 +78,9 @@ internal sealed class AwsSettings(Section s)
             s.Error("stale_after", "expected at least poll_interval: every value would vanish before its successor comes");
         }
 
-        if (!s.Has("glue"))
+        if (!s.Has("glue") && !s.Has("s3") && !s.Has("dynamodb"))
         {
-            s.Error("has nothing to collect: add glue");
+            s.Error("has nothing to collect: add glue, s3, dynamodb, or several of them");
         }
 
         return source;
@@ -81,4 +94,68 @@ internal sealed class GlueSettings(Section s)
     /// <summary>Null: the source's.</summary>
     public TimeSpan? PollInterval { get; } = s.MaybeValue("poll_interval", Values.Duration("1s", "1d"), "the source's",
         "Time from one collection of Glue to the next.");
+
+    /// <summary>Null: they are not asked for.</summary>
+    public TimeSpan? MetricsInterval { get; } = Interval.Read(s, "metrics_interval", "60s",
+        "Time from one question to CloudWatch for what Spark reports to the next; it is billed.");
+
+    public bool Executors { get; } = s.Optional("executors", Values.Boolean, "false",
+        "Heap and CPU of each executor as well; every one is billed.");
+}
+
+internal sealed class S3Settings(Section s)
+{
+    public ImmutableArray<Pattern> Buckets { get; } = s.Many("buckets", Values.Pattern, ["*"], "Buckets to watch.");
+
+    public TimeSpan PollInterval { get; } = s.Optional("poll_interval", Values.Duration("1m", "1d"), "15m",
+        "Time from one look at the buckets and their settings to the next.");
+
+    /// <summary>Null: they are not asked for.</summary>
+    public TimeSpan? StorageInterval { get; } = Interval.Read(s, "storage_interval", "1d",
+        "Time from one question to CloudWatch for sizes and object counts to the next; S3 measures them once a day.");
+
+    /// <inheritdoc cref="StorageInterval"/>
+    public TimeSpan? RequestsInterval { get; } = Interval.Read(s, "requests_interval", "60s",
+        "Time from one question to CloudWatch for requests, errors and latencies to the next; only buckets with request metrics have them.");
+}
+
+internal sealed class DynamoDbSettings(Section s)
+{
+    public ImmutableArray<Pattern> Tables { get; } = s.Many("tables", Values.Pattern, ["*"], "Tables to watch.");
+
+    public TimeSpan PollInterval { get; } = s.Optional("poll_interval", Values.Duration("1m", "1d"), "5m",
+        "Time from one look at the tables to the next.");
+
+    /// <summary>Null: they are not asked for.</summary>
+    public TimeSpan? CapacityInterval { get; } = Interval.Read(s, "capacity_interval", "60s",
+        "Time from one question to CloudWatch for consumed capacity to the next.");
+
+    /// <inheritdoc cref="CapacityInterval"/>
+    public TimeSpan? ThrottlesInterval { get; } = Interval.Read(s, "throttles_interval", "60s",
+        "The same for throttled requests and errors, which alerts need.");
+
+    /// <inheritdoc cref="CapacityInterval"/>
+    public TimeSpan? OperationsInterval { get; } = Interval.Read(s, "operations_interval", "60s",
+        "The same for requests and latencies by operation.");
+}
+
+/// <summary>Quotas are of an account and region, and shared with whoever else asks there.</summary>
+internal sealed class CloudWatchSettings(Section s)
+{
+    public int RequestsPerSecond { get; } = s.Optional("requests_per_second", Values.Integer(1, 1000), "45",
+        "Calls of `GetMetricData` a second at most; AWS allows 50.");
+
+    public int ListRequestsPerSecond { get; } = s.Optional("list_requests_per_second", Values.Integer(1, 1000), "24",
+        "Calls of `ListMetrics` a second at most; AWS allows 25.");
+}
+
+/// <summary>How often a group of CloudWatch's metrics is asked for.</summary>
+internal static class Interval
+{
+    /// <returns>Null for <c>never</c>.</returns>
+    public static TimeSpan? Read(Section s, string key, string fallback, string meaning)
+    {
+        var interval = s.Optional(key, Values.DurationOrNever("60s", "1d"), fallback, $"{meaning} A longer one costs less, and loses nothing. `never`: not at all.");
+        return interval == Values.Never ? null : interval;
+    }
 }

@@ -12,5 +12,7 @@ internal static class ReservedLabels
         "job", "instance", "le", "quantile",
         "collector", "source", "outcome", "version",
         "dag_id", "run_id", "run_type", "task_id", "state", "pool", "component", "url", "owners", "tags", "schedule", "queue", "cluster",
-        "job_name", "execution_class");
+        "job_name", "execution_class", "role", "level", "group", "type", "glue_version", "worker_type",
+        "bucket", "filter_id", "storage_class", "operation", "class", "statistic", "rule_id", "status", "versions",
+        "table", "index", "billing_mode", "table_class", "service");
 }

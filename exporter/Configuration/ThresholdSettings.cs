@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace PipelineExporter.Configuration;
 
-/// <summary>How long is too long. Each becomes one series per DAG or task, which the alerts compare with and the dashboards draw.</summary>
+/// <summary>How long is too long. Each becomes one series per DAG, task or job, which the alerts compare with and the dashboards draw.</summary>
 internal sealed class ThresholdSettings(Section s)
 {
     public DurationThreshold DagRunDuration { get; } = s.ChildOrDefault("dag_run_duration", x => new DurationThreshold(x, "2h", ofTasks: false),
@@ -14,6 +14,9 @@ internal sealed class ThresholdSettings(Section s)
 
     public DurationThreshold DagOverdueGrace { get; } = s.ChildOrDefault("dag_overdue_grace", x => new DurationThreshold(x, "15m", ofTasks: false),
         "How much later than usual a DAG's scheduled run may end.");
+
+    public GlueThreshold GlueJobDuration { get; } = s.ChildOrDefault("glue_job_duration", x => new GlueThreshold(x),
+        "How long a run of a Glue job may take, waiting for resources not included. Streaming jobs, which run for ever, have none.");
 }
 
 /// <summary>A default and what takes its place for some DAGs or tasks.</summary>
@@ -55,4 +58,37 @@ internal sealed class ThresholdOverride(Section s, bool ofTasks)
     public bool Fits(string environmentName, string dagId) => environment.IsMatch(environmentName) && dag.IsMatch(dagId);
 
     public bool FitsTask(string taskId, bool isSensor) => task?.IsMatch(taskId) ?? !isSensor;
+}
+
+/// <summary>A default and what takes its place for some Glue jobs.</summary>
+internal sealed class GlueThreshold(Section s)
+{
+    private readonly TimeSpan fallback = s.Optional("default", Values.DurationOrBaselineOrNever("1s", "365d"), "baseline",
+        "Holds where no override does. `baseline`: 120 % of the median of the job's own successful runs of the last 30 days, 7 at least, and no less than a minute above it.");
+
+    /// <summary>The first that fits holds.</summary>
+    private readonly ImmutableArray<GlueThresholdOverride> overrides = s.List("overrides", x => new GlueThresholdOverride(x), _ => null, "job",
+        "The first that fits takes the place of the default.");
+
+    /// <param name="source">Name of the AWS source.</param>
+    /// <param name="fromBaseline">What follows from the job's baseline; null when there is none.</param>
+    /// <returns>Null: never too long.</returns>
+    public TimeSpan? For(string source, string job, TimeSpan? fromBaseline)
+    {
+        var value = overrides.FirstOrDefault(one => one.Fits(source, job))?.Value ?? fallback;
+        return value == Values.Baseline ? fromBaseline : DurationThreshold.NullIfNever(value);
+    }
+}
+
+/// <summary>A threshold of the Glue jobs whose names fit.</summary>
+internal sealed class GlueThresholdOverride(Section s)
+{
+    private readonly Pattern source = s.Optional("source", Values.Pattern, "*", "AWS sources that it is for, by their `name`.");
+
+    private readonly Pattern job = s.Optional("job", Values.Pattern, "*", "Jobs that it is for.");
+
+    public TimeSpan Value { get; } = s.Required("value", Values.DurationOrBaselineOrNever("1s", "365d"),
+        "Holds instead of the default; `never` switches it off, `baseline` is as in the default.");
+
+    public bool Fits(string sourceName, string jobName) => source.IsMatch(sourceName) && job.IsMatch(jobName);
 }

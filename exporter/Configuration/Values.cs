@@ -61,6 +61,20 @@ internal static partial class Values
         return new(duration.Name, $"{duration.Expected}, or never", text => text == "never" ? Never : duration.Parse(text));
     }
 
+    /// <summary>What <c>baseline</c> stands for: no duration.</summary>
+    public static readonly TimeSpan Baseline = TimeSpan.MinValue;
+
+    public static ValueType<TimeSpan> DurationOrBaselineOrNever(string least, string most)
+    {
+        var duration = DurationOrNever(least, most);
+        return new(duration.Name, $"baseline, {duration.Expected}", text => text switch
+        {
+            "baseline" => Baseline,
+            _ when text == "never" || PrometheusDuration.TryParse(text, out _) => duration.Parse(text),
+            _ => throw Refused(text, "baseline, never, or a duration such as 30s, 1h30m or 35d"),
+        });
+    }
+
     /// <summary>One word of several.</summary>
     public static ValueType<string> OneOf(params string[] words) => new("word", $"one of {string.Join(", ", words)}", text =>
         words.Contains(text) ? text : throw new FormatException($"expected one of {string.Join(", ", words)}, found {Printable.Quoted(text)}{Suggestion.Hint(text, words)}"));
@@ -81,6 +95,11 @@ internal static partial class Values
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
             : throw Refused(text, $"a whole number from {least} to {most}"));
+
+    public static readonly ValueType<decimal> Usd = new("US dollars", "an amount of US dollars such as 2.50", text =>
+        decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value is > 0 and <= 1_000_000
+            ? value
+            : throw Refused(text, "an amount of US dollars above 0, such as 2.50"));
 
     /// <summary>A label of the configuration, next to which the source and its metrics put their own.</summary>
     /// <param name="identity">The labels that the source sets itself.</param>
@@ -134,7 +153,7 @@ internal static partial class Values
     [GeneratedRegex(@"\A(?i:https?)://[^\s/\\?#][^\s\\]*\z")]
     private static partial Regex UrlPattern();
 
-    [GeneratedRegex(@"\A[a-z]{2}(-[a-z]+)+-[0-9]\z")]
+    [GeneratedRegex(@"\A[a-z]{2,4}(-[a-z]+)+-[0-9]\z")]
     private static partial Regex RegionPattern();
 
     [GeneratedRegex(@"\A[0-9]{12}\z")]

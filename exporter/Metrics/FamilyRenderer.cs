@@ -20,13 +20,15 @@ internal static class FamilyRenderer
     public static ImmutableArray<FamilyPart> Render(MetricSink sink, bool gauges, ImmutableArray<FamilyPart> previous)
     {
         var parts = ImmutableArray.CreateBuilder<FamilyPart>();
+        // One for all: a stream that grows to megabytes leaves as many behind.
+        using var text = new MemoryStream();
         foreach (var (family, samples) in sink.Families.Where(one => one.Family.Type == MetricType.Gauge == gauges))
         {
             var fingerprint = Fingerprint(family, sink.SourceLabels, samples);
             var before = previous.IsDefaultOrEmpty ? null : previous.FirstOrDefault(part => part.Name == family.Name);
             parts.Add(before?.Fingerprint == fingerprint
                 ? before
-                : Render(family, sink.SourceLabels, samples, fingerprint, expected: before?.Lines.Plain.Length ?? 0));
+                : Render(family, sink.SourceLabels, samples, fingerprint, text));
         }
 
         return parts.ToImmutable();
@@ -37,10 +39,9 @@ internal static class FamilyRenderer
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         IReadOnlyDictionary<string[], double[]> samples,
         UInt128 fingerprint,
-        int expected)
+        MemoryStream text)
     {
-        // About as long as the last time: a stream that grows to megabytes leaves as many behind.
-        using var text = new MemoryStream(expected + (expected / 16));
+        text.SetLength(0);
         if (family.Type == MetricType.Histogram)
             WriteHistogram(text, family, sourceLabels, samples);
         else

@@ -28,9 +28,16 @@ internal sealed class MetricSink(
     /// <exception cref="MetricException">The gauge is not declared, or the sample is illegal or there already.</exception>
     public void Set(MetricDesc gauge, double value, params ReadOnlySpan<string> labelValues)
     {
-        if (gauge.Type != MetricType.Gauge)
-            throw new MetricException(gauge.Name, "is not a gauge: counters and histograms come from the ledger");
+        CheckGauge(gauge);
         Add(gauge, [value], labelValues);
+    }
+
+    /// <inheritdoc cref="Set(MetricDesc, double, ReadOnlySpan{string})"/>
+    /// <param name="labelValues">Is kept as it is.</param>
+    internal void Set(MetricDesc gauge, double value, string[] labelValues)
+    {
+        CheckGauge(gauge);
+        Add(gauge, [value], labelValues, expected: 0);
     }
 
     /// <summary>Adds one series of a counter or histogram as the ledger keeps it, <see cref="MetricDesc.Width"/> numbers.</summary>
@@ -67,6 +74,12 @@ internal sealed class MetricSink(
             throw new MetricException(family.Name, $"has two samples for {Describe(family, labelValues)}");
         Count += family.SeriesEach;
         return true;
+    }
+
+    private static void CheckGauge(MetricDesc gauge)
+    {
+        if (gauge.Type != MetricType.Gauge)
+            throw new MetricException(gauge.Name, "is not a gauge: counters and histograms come from the ledger");
     }
 
     private static string Describe(MetricDesc family, ReadOnlySpan<string> values)

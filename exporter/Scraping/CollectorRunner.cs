@@ -35,9 +35,11 @@ internal sealed partial class CollectorRunner(
     private ImmutableArray<FamilyPart> gauges = [];
     private ImmutableArray<FamilyPart> counters = [];
     private ImmutableArray<FamilyPart> health = [];
-    private Task<Action<MetricSink>>? fetching;
+    private Task<Collected>? fetching;
     private DateTimeOffset? lastSuccess;
+    private DateTimeOffset? gaugesAsOf;
     private int failures;
+    private bool published; // the last collection was, whole or not
 
     /// <summary>Families that every collector has.</summary>
     public static IReadOnlyList<MetricDesc> Metrics { get; } = [Success, LastSuccess, Duration, IntervalSeconds, SeriesCount];
@@ -60,7 +62,7 @@ internal sealed partial class CollectorRunner(
             await RunOnceAsync(cancellationToken);
             var wait = NextDelay();
             // A source that fails slowly gets a rest: its interval begins at the end.
-            if (failures == 0)
+            if (published)
                 wait -= time.GetElapsedTime(started);
             if (wait > TimeSpan.Zero)
                 await Task.Delay(wait, time, cancellationToken);
@@ -70,11 +72,18 @@ internal sealed partial class CollectorRunner(
     /// <summary>Collects once and publishes. Throws only when cancelled.</summary>
     public async Task RunOnceAsync(CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
+        var (started, startedAt) = (time.GetTimestamp(), time.GetUtcNow());
         string? error = null;
+        published = false;
         try
         {
-            Publish(await FetchAsync(cancellationToken));
+            var collected = await FetchAsync(cancellationToken);
+            // What is there of an incomplete collection may have been read at its beginning, before the source began to keep it waiting.
+            var asOf = collected.Failure is null ? time.GetUtcNow() : startedAt;
+            Publish(IsStale(asOf) ? null : collected.Write, asOf);
+            published = true;
+            if (collected.Failure is { } failure)
+                error = Failed(failure);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -82,17 +91,24 @@ internal sealed partial class CollectorRunner(
         }
         catch (Exception e) // One broken collector hurts nobody else; whatever it was is logged.
         {
-            // An unexpected message may hold anything: it goes to the log with its stack, and not onto the status page.
-            error = IsExpected(e) ? e.Message : $"{e.GetType().Name}; the log tells more";
-            if (failures == 0)
-                LogFailed(log, IsExpected(e) ? null : e, collector.Name, collector.Source, e.Message);
+            error = Failed(e);
             PublishCounters(e.Message);
         }
 
         Finished(error, time.GetElapsedTime(started));
+        Garbage.CollectIfMuch();
     }
 
-    private async Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken)
+    /// <summary>Logs the first failure in a row; gives what the status page tells of it.</summary>
+    private string Failed(Exception e)
+    {
+        if (failures == 0)
+            LogFailed(log, IsExpected(e) ? null : e, collector.Name, collector.Source, e.Message);
+        // An unexpected message may hold anything: it goes to the log with its stack, and not onto the status page.
+        return IsExpected(e) ? e.Message : $"{e.GetType().Name}; the log tells more";
+    }
+
+    private async Task<Collected> FetchAsync(CancellationToken cancellationToken)
     {
         // One that ignores its cancellation must not count beside its successor.
         if (fetching is { IsCompleted: false })
@@ -117,7 +133,7 @@ internal sealed partial class CollectorRunner(
     {
         lock (gate)
         {
-            if (gauges.IsEmpty || lastSuccess is null || time.GetUtcNow() - lastSuccess < options.StaleAfter)
+            if (gauges.IsEmpty || gaugesAsOf is not { } asOf || !IsStale(asOf))
                 return;
             gauges = [];
             LogStale(log, collector.Name, collector.Source, options.StaleAfter);
@@ -141,7 +157,9 @@ internal sealed partial class CollectorRunner(
         }
     }
 
-    private void Publish(Action<MetricSink>? write = null)
+    private bool IsStale(DateTimeOffset asOf) => time.GetUtcNow() - asOf >= options.StaleAfter;
+
+    private void Publish(Action<MetricSink>? write = null, DateTimeOffset? asOf = null)
     {
         lock (gate)
         {
@@ -164,7 +182,7 @@ internal sealed partial class CollectorRunner(
             var generation = store.Publish(owner, [.. newGauges, .. newCounters, .. health]);
             (gauges, counters) = (newGauges, newCounters);
             if (write is not null)
-                lastSuccess = time.GetUtcNow();
+                gaugesAsOf = asOf;
             source.Published(unseen, generation);
         }
     }
@@ -176,6 +194,8 @@ internal sealed partial class CollectorRunner(
             if (error is null && failures > 0)
                 LogRecovered(log, collector.Name, collector.Source);
             failures = error is null ? 0 : failures + 1;
+            if (error is null)
+                lastSuccess = gaugesAsOf;
             Status = new(error is null, lastSuccess, duration, error);
             PublishHealth();
         }
@@ -206,9 +226,9 @@ internal sealed partial class CollectorRunner(
         return delay < longer ? delay : longer;
     }
 
-    // Jitter keeps collectors that failed together from coming back together.
+    // Jitter keeps collectors that failed together from coming back together. What is only incomplete comes when it is due.
     private TimeSpan NextDelay() =>
-        DelayAfter(failures, collector.Interval, options.MaxBackOff) * (1 + (0.1 * (Random.Shared.NextDouble() - 0.5)));
+        DelayAfter(published ? 0 : failures, collector.Interval, options.MaxBackOff) * (1 + (0.1 * (Random.Shared.NextDouble() - 0.5)));
 
     // These say in their message all there is to know; anything else is a defect, and its stack is wanted.
     private static bool IsExpected(Exception e) =>

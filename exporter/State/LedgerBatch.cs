@@ -16,6 +16,8 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
     /// <summary>New values of kept gauges; null: of one that only goes on being kept.</summary>
     internal Dictionary<MetricDesc, Dictionary<string[], double?>> Kept { get; } = [];
 
+    internal Dictionary<MetricDesc, Dictionary<string[], PeriodSums?>> Periods { get; } = [];
+
     internal Dictionary<string, string> Values { get; } = [];
 
     /// <summary>
@@ -56,6 +58,29 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         numbers[^1] += value;
     }
 
+    /// <summary>
+    /// Counts the periods of a sum: each once, the difference of one that was revised, nothing of what began before
+    /// <paramref name="since"/>.
+    /// </summary>
+    /// <param name="since">Where counting begins; of a series that is known, it is where it began.</param>
+    /// <param name="kept">How many periods may still be revised.</param>
+    /// <returns>How many were.</returns>
+    public int CountPeriods(MetricDesc counter, PeriodReading reading, DateTimeOffset since, int kept, params ReadOnlySpan<string> labelValues)
+    {
+        ref var sums = ref PeriodsOf(counter, labelValues);
+        var (next, addition, revised) = (sums ?? PeriodSums.StartingAt(since, reading.Period)).Read(reading, kept);
+        Add(counter, addition, labelValues);
+        sums = next;
+        return revised;
+    }
+
+    /// <summary>Makes a sum exist, at 0 when it is new: its periods are counted from <paramref name="since"/> on.</summary>
+    public void DeclarePeriods(MetricDesc counter, DateTimeOffset since, TimeSpan period, params ReadOnlySpan<string> labelValues)
+    {
+        Declare(counter, labelValues);
+        PeriodsOf(counter, labelValues) ??= PeriodSums.StartingAt(since, period);
+    }
+
     /// <summary>Keeps the value of a gauge over restarts, until it is replaced or not touched for as long as event keys are kept.</summary>
     public void Keep(MetricDesc gauge, double value, params ReadOnlySpan<string> labelValues) => KeptValue(gauge, labelValues) = value;
 
@@ -83,6 +108,18 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Kept, gauge, out _);
         family ??= new(LabelValues.Comparer);
         return ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);
+    }
+
+    private ref PeriodSums? PeriodsOf(MetricDesc counter, ReadOnlySpan<string> labelValues)
+    {
+        if (counter.Type != MetricType.Counter)
+            throw new MetricException(counter.Name, "is not a counter");
+        ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Periods, counter, out _);
+        family ??= new(LabelValues.Comparer);
+        ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out var exists);
+        if (!exists)
+            sums = source.Periods(counter, labelValues);
+        return ref sums!;
     }
 
     private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)

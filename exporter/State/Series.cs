@@ -17,6 +17,12 @@ internal sealed class Series(string family, string[] labels, double[] value, dou
     /// <summary>The UTC day it was last counted or declared.</summary>
     public long TouchedDay { get; set; }
 
+    /// <summary>Of a sum that comes period by period: how far it was counted; null for any other.</summary>
+    public PeriodSums? Periods { get; set; }
+
+    /// <summary>How far the state file knows <see cref="Periods"/> to be counted.</summary>
+    public DateTimeOffset StoredUntil { get; set; }
+
     /// <summary>Never published with another value than zero.</summary>
     public bool Newborn { get; } = newborn;
 

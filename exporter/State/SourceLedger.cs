@@ -6,6 +6,8 @@ namespace PipelineExporter.State;
 /// <summary>The counters, histograms, event keys and watermarks of one source.</summary>
 internal sealed class SourceLedger
 {
+    private static readonly TimeSpan LongestUnstored = TimeSpan.FromHours(1);
+
     private readonly string scope;
     private readonly Ledger ledger;
     private readonly StateFile file;
@@ -30,7 +32,12 @@ internal sealed class SourceLedger
             // Zero was the last value published: the series is held as one just born.
             var newborn = Array.TrueForAll(stored.Shown, number => number == 0);
             Family(stored.Family)[stored.Labels] =
-                new(stored.Family, stored.Labels, stored.Value, stored.Shown, newborn) { TouchedDay = stored.TouchedDay };
+                new(stored.Family, stored.Labels, stored.Value, stored.Shown, newborn)
+                {
+                    TouchedDay = stored.TouchedDay,
+                    Periods = stored.Periods,
+                    StoredUntil = stored.Periods?.Until ?? default,
+                };
         }
     }
 
@@ -121,6 +128,13 @@ internal sealed class SourceLedger
             return Bind(gauge).GetAlternateLookup<ReadOnlySpan<string>>().TryGetValue(labelValues, out var series) ? series.Value[0] : null;
     }
 
+    /// <summary>How far a sum was counted; null when it never was.</summary>
+    public PeriodSums? Periods(MetricDesc counter, params ReadOnlySpan<string> labelValues)
+    {
+        lock (gate)
+            return Bind(counter).GetAlternateLookup<ReadOnlySpan<string>>().TryGetValue(labelValues, out var series) ? series.Periods : null;
+    }
+
     internal void Commit(LedgerBatch batch)
     {
         ledger.Purge();
@@ -132,22 +146,28 @@ internal sealed class SourceLedger
                 change.Events.Add(key, day);
             foreach (var (name, value) in batch.Values)
                 change.Values.Add((scope, name), value);
-            var updates = new List<(Series Series, double[] Value, bool New)>();
+            var updates = new List<(Series Series, double[] Value, PeriodSums? Periods, bool Stored, bool New)>();
             foreach (var (metric, additions) in batch.Additions)
             {
                 var family = Bind(metric);
+                var sums = batch.Periods.GetValueOrDefault(metric);
                 foreach (var (labels, addition) in additions)
                 {
                     var known = family.TryGetValue(labels, out var series);
                     series ??= new(metric.Name, labels, new double[metric.Width], new double[metric.Width], newborn: true);
+                    var periods = sums is not null && sums.TryGetValue(labels, out var counted) ? counted : series.Periods;
                     var adds = Array.Exists(addition, number => number != 0);
-                    if (known && !adds && series.TouchedDay == today)
+                    if (known && !adds && series.TouchedDay == today && !MustStore(periods, series))
+                    {
+                        updates.Add((series, series.Value, periods, false, false));
                         continue;
+                    }
+
                     var value = adds ? Sum(series.Value, addition) : series.Value;
                     if (!Array.TrueForAll(value, double.IsFinite))
                         throw new MetricException(metric.Name, "cannot count that far");
-                    change.Series.Add(Row(series, value, series.Held ? series.Shown : value, today));
-                    updates.Add((series, value, !known));
+                    change.Series.Add(Row(series, value, series.Held ? series.Shown : value, today) with { Periods = periods });
+                    updates.Add((series, value, periods, true, !known));
                 }
             }
 
@@ -161,17 +181,21 @@ internal sealed class SourceLedger
                 if (known && value[0].Equals(series.Value[0]) && series.TouchedDay == today)
                     continue;
                 change.Series.Add(Row(series, value, value, today));
-                updates.Add((series, value, !known));
+                updates.Add((series, value, null, true, !known));
             }
 
             if (!change.IsEmpty)
                 file.Commit(change);
 
             // Memory follows the disk: had the commit failed, nothing would have changed.
-            foreach (var (series, value, isNew) in updates)
+            foreach (var (series, value, periods, isStored, isNew) in updates)
             {
+                series.Periods = periods;
+                if (!isStored)
+                    continue;
                 series.Value = value;
                 series.TouchedDay = today;
+                series.StoredUntil = periods?.Until ?? default;
                 if (!series.Held)
                     series.Shown = value;
                 if (isNew)
@@ -195,6 +219,12 @@ internal sealed class SourceLedger
         }
     }
 
+    // What is read twice after a restart is not counted twice: of sums that stay at zero the state file need not know each step.
+    private static bool MustStore(PeriodSums? periods, Series series) =>
+        periods is not null && !ReferenceEquals(periods, series.Periods)
+        && (periods.Until - series.StoredUntil >= LongestUnstored || periods.Debt != (series.Periods?.Debt ?? 0)
+            || !periods.Recent.AsSpan().SequenceEqual(series.Periods is { } before ? before.Recent : []));
+
     private static double[] Sum(double[] left, double[] right)
     {
         var sum = new double[left.Length];
@@ -204,7 +234,7 @@ internal sealed class SourceLedger
     }
 
     private StoredSeries Row(Series series, double[] value, double[] shown, long touchedDay) =>
-        new(scope, series.Family, series.Labels, value, shown, touchedDay);
+        new(scope, series.Family, series.Labels, value, shown, touchedDay) { Periods = series.Periods };
 
     private Dictionary<string[], Series> Family(string name)
     {

@@ -10,7 +10,7 @@ namespace PipelineExporter.State;
 /// </summary>
 internal sealed partial class StateFile : IDisposable
 {
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 3;
 
     // SQLite's result codes CORRUPT, FULL, NOTADB and CONSTRAINT_PRIMARYKEY.
     private const int DamagedCode = 11;
@@ -22,7 +22,7 @@ internal sealed partial class StateFile : IDisposable
         CREATE TABLE IF NOT EXISTS event (key INTEGER PRIMARY KEY, day INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS series (
             scope TEXT NOT NULL, family TEXT NOT NULL, labels BLOB NOT NULL, value BLOB NOT NULL, shown BLOB NOT NULL,
-            touched INTEGER NOT NULL, PRIMARY KEY (scope, family, labels)) WITHOUT ROWID;
+            touched INTEGER NOT NULL, periods BLOB, PRIMARY KEY (scope, family, labels)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS family (
             scope TEXT NOT NULL, name TEXT NOT NULL, labels BLOB NOT NULL, buckets BLOB NOT NULL,
             PRIMARY KEY (scope, name)) WITHOUT ROWID;
@@ -109,7 +109,7 @@ internal sealed partial class StateFile : IDisposable
     {
         lock (gate)
         {
-            using var command = Command("SELECT family, labels, value, shown, touched FROM series WHERE scope = $scope", "$scope");
+            using var command = Command("SELECT family, labels, value, shown, touched, periods FROM series WHERE scope = $scope", "$scope");
             command.Parameters[0].Value = scope;
             return Try(() =>
             {
@@ -119,7 +119,10 @@ internal sealed partial class StateFile : IDisposable
                 {
                     list.Add(new(
                         scope, reader.GetString(0), LabelBlob.Read(reader.GetFieldValue<byte[]>(1)),
-                        Numbers(reader, 2), Numbers(reader, 3), reader.GetInt64(4)));
+                        Numbers(reader, 2), Numbers(reader, 3), reader.GetInt64(4))
+                    {
+                        Periods = reader.IsDBNull(5) ? null : PeriodSums.FromNumbers(Numbers(reader, 5)),
+                    });
                 }
 
                 return list;
@@ -185,11 +188,12 @@ internal sealed partial class StateFile : IDisposable
                 Write(transaction, "INSERT OR REPLACE INTO family VALUES ($scope, $name, $labels, $buckets)", change.Families, (f, p) =>
                     (p[0].Value, p[1].Value, p[2].Value, p[3].Value) = (f.Scope, f.Name, LabelBlob.Write(f.Labels), Blob(f.Buckets)),
                     "$scope", "$name", "$labels", "$buckets");
-                Write(transaction, "INSERT OR REPLACE INTO series VALUES ($scope, $family, $labels, $value, $shown, $touched)", change.Series, (s, p) =>
+                Write(transaction, "INSERT OR REPLACE INTO series VALUES ($scope, $family, $labels, $value, $shown, $touched, $periods)", change.Series, (s, p) =>
                 {
                     (p[0].Value, p[1].Value, p[2].Value) = (s.Scope, s.Family, LabelBlob.Write(s.Labels));
                     (p[3].Value, p[4].Value, p[5].Value) = (Blob(s.Value), Blob(s.Shown), s.TouchedDay);
-                }, "$scope", "$family", "$labels", "$value", "$shown", "$touched");
+                    p[6].Value = s.Periods is { } periods ? Blob(periods.ToNumbers()) : DBNull.Value;
+                }, "$scope", "$family", "$labels", "$value", "$shown", "$touched", "$periods");
                 Write(transaction, "INSERT OR REPLACE INTO value VALUES ($scope, $name, $value)", change.Values, (v, p) =>
                     (p[0].Value, p[1].Value, p[2].Value) = (v.Key.Scope, v.Key.Name, v.Value), "$scope", "$name", "$value");
                 transaction.Commit();
@@ -291,6 +295,8 @@ internal sealed partial class StateFile : IDisposable
             Execute(Schema);
             if (version == 1)
                 ShortenKeys(opened);
+            if (Scalar("SELECT count(*) FROM pragma_table_info('series') WHERE name = 'periods'") is 0L) // before schema 3
+                Execute("ALTER TABLE series ADD COLUMN periods BLOB");
             Execute($"PRAGMA user_version = {SchemaVersion}; COMMIT");
             return opened;
         }
@@ -397,7 +403,11 @@ internal sealed partial class StateFile : IDisposable
 /// <summary>What the labels and numbers of a family's stored series mean.</summary>
 internal sealed record StoredFamily(string Scope, string Name, string[] Labels, double[] Buckets);
 
-internal sealed record StoredSeries(string Scope, string Family, string[] Labels, double[] Value, double[] Shown, long TouchedDay);
+internal sealed record StoredSeries(string Scope, string Family, string[] Labels, double[] Value, double[] Shown, long TouchedDay)
+{
+    /// <summary>Null for what is not counted period by period.</summary>
+    public PeriodSums? Periods { get; init; }
+}
 
 /// <summary>What one transaction writes.</summary>
 internal sealed class StateChange

@@ -15,11 +15,12 @@ internal static class ExporterHost
     public static WebApplication Build(
         ExporterHostOptions options, Func<CollectorContext, IReadOnlyList<ScheduledCollector>> collectors, TimeProvider time, Action<ILoggingBuilder> logging)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        // Flags and exporter.yml are all there is: no appsettings.json of the working directory, no ASPNETCORE_ variable.
-        builder.Configuration.Sources.Clear();
+        // Flags and exporter.yml are all there is: no ASPNETCORE_ variable, and no appsettings.json, for which the other builders
+        // watch every folder below the working directory.
+        var builder = WebApplication.CreateEmptyBuilder(new());
         logging(builder.Logging);
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Listen(options.ListenAddress);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Amazon.Runtime;
+using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Sources.Aws;
@@ -50,10 +51,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
     public static readonly MetricDesc Memory = MetricDesc.Gauge(
         "airflow_worker_memory_utilization_ratio", "Memory in use (0 to 1), the mean of the cluster's containers over the newest minute that CloudWatch has.", "cluster");
 
-    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
-
-    // One-minute metrics are published two minutes late.
-    private static readonly TimeSpan Settling = TimeSpan.FromMinutes(2);
+    private static readonly CloudWatchCadence Cadence = CloudWatchCadence.Minute;
 
     // The oldest of them has ended ten minutes ago at most.
     private const int Periods = 8;
@@ -63,6 +61,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
     private static readonly TimeSpan ListWhileEmptyEvery = TimeSpan.FromMinutes(5);
 
     private (DateTimeOffset At, ImmutableArray<string> Clusters)? listed;
+    private readonly ILogger log = environment.Context.Logs.CreateLogger<AirflowWorkers>();
     private bool toldOfSilence;
 
     public override string Name => "airflow_workers";
@@ -90,19 +89,26 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
     protected internal override async Task<WorkersSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
         var clusters = await ClustersAsync(cancellationToken);
-        var settled = source.Clock.UtcNow - Settling;
-        var until = settled.AddTicks(-(settled.UtcTicks % Period.Ticks));
-        var queries = clusters.SelectMany((cluster, i) => new[] { Query($"cpu{i}", workers.CpuMetric, cluster), Query($"memory{i}", workers.MemoryMetric, cluster) });
-        var newest = await CloudWatchNewest.ReadAsync(source.CloudWatch, queries, until - Periods * Period, until, cancellationToken);
-        if (newest.Count == 0 && !toldOfSilence)
-            LogSilence(Environment.Context.Logs.CreateLogger<AirflowWorkers>(), Source, workers.Source.Region, workers.Namespace, workers.CpuMetric, workers.MemoryMetric);
-        toldOfSilence = newest.Count == 0;
-        return new(Ratios("cpu"), Ratios("memory"));
+        var until = Cadence.SettledAt(source.Clock.UtcNow);
+        var questions = clusters
+            .SelectMany(cluster => new[] { Query(Cpu, workers.CpuMetric, cluster), Query(Memory, workers.MemoryMetric, cluster) })
+            .Select(query => new MetricQuestion(query, Cadence.Period, until - Periods * Cadence.Period, until))
+            .ToList();
+        var failures = await CloudWatchRequest.SendAllAsync(source.CloudWatch, [.. CloudWatchRequest.Pack(questions)], _ => { }, Say, cancellationToken);
+        // All or nothing: a cluster that is missing reads as one that is gone.
+        if (failures is [var failure, ..])
+            throw failure;
+        if (questions.Find(question => !question.IsComplete) is { Failure: { } reason })
+            throw AwsException.Malformed(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, reason);
+        var isSilent = questions.TrueForAll(question => question.Newest is null);
+        if (isSilent && !toldOfSilence)
+            LogSilence(log, Source, workers.Source.Region, workers.Namespace, workers.CpuMetric, workers.MemoryMetric);
+        toldOfSilence = isSilent;
+        return new(Newest(Cpu), Newest(Memory));
 
-        ImmutableSortedDictionary<string, double> Ratios(string kind) => clusters
-            .Select((cluster, i) => (cluster, Found: newest.TryGetValue($"{kind}{i}", out var value), value))
-            .Where(cluster => cluster.Found)
-            .ToImmutableSortedDictionary(cluster => cluster.cluster, cluster => workers.IsPercent ? cluster.value / 100 : cluster.value, StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, double> Newest(MetricDesc metric) => questions
+            .Where(question => question.Query.Target == metric && question.Newest is not null)
+            .ToImmutableSortedDictionary(question => question.Query.Labels[0], question => question.NewestValue, StringComparer.Ordinal);
     }
 
     protected internal override void Write(WorkersSnapshot snapshot, MetricSink sink)
@@ -113,9 +119,15 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
             sink.Set(Memory, ratio, cluster);
     }
 
-    private MetricDataQuery Query(string id, string metric, string cluster) => new(id, new(
+    private CloudWatchQuery Query(MetricDesc target, string metric, string cluster) => new(
+        target, [cluster],
         new(workers.Namespace, metric, workers.ClusterDimension is { } dimension ? [.. workers.Dimensions, new(dimension, cluster)] : [.. workers.Dimensions]),
-        (int)Period.TotalSeconds, "Average"));
+        "Average", Cadence)
+    {
+        Divisor = workers.IsPercent ? 100 : 1,
+    };
+
+    private void Say(CloudWatchMessage message) => LogMessage(log, Source, Configuration.Printable.Text(message.Code), Configuration.Printable.Text(message.Value));
 
     private async Task<ImmutableArray<string>> ClustersAsync(CancellationToken cancellationToken)
     {
@@ -153,4 +165,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
         "{source}: CloudWatch has no value of the last 10 minutes in {region} of {space} {cpu} or {memory} with the dimensions asked for. Are there "
         + "containers running, and are region, namespace, names and dimensions right?")]
     private static partial void LogSilence(ILogger log, string source, string region, string space, string cpu, string memory);
+
+    [LoggerMessage(LogLevel.Warning, "{source}: CloudWatch says of a request: {code}")]
+    private static partial void LogMessage(ILogger log, string source, string code, string message);
 }

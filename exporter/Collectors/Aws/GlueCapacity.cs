@@ -13,6 +13,9 @@ internal static class GlueCapacity
         ["R.1X"] = 1, ["R.2X"] = 2, ["R.4X"] = 4, ["R.8X"] = 8, ["Z.2X"] = 2,
     }.ToFrozenDictionary();
 
+    // A thousand of the largest workers for two years: what is more is nonsense, which a counter would never forget.
+    private const double Most = 1e12;
+
     /// <summary>
     /// DPU seconds: as Glue tells them (auto-scaled and FLEX runs), else workers × their size × execution time, else, for
     /// workers of a type not known here, capacity × execution time. AWS bills one minute of each run at least, which is not in it.
@@ -24,6 +27,6 @@ internal static class GlueCapacity
             ?? (run is { WorkerType: { } type, NumberOfWorkers: { } workers } && DpusOfWorker.TryGetValue(type, out var dpus)
                 ? dpus * workers * seconds
                 : (run.MaxCapacity ?? 0) * seconds);
-        return double.IsFinite(used) && used > 0 ? used : 0;
+        return used is > 0 and < Most ? used : 0;
     }
 }

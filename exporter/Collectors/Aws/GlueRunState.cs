@@ -21,12 +21,31 @@ internal static class GlueRunState
         _ => run.CompletedOn is not null,
     };
 
+    /// <summary>Not a failure of the job: STOPPED (by somebody), EXPIRED (never got resources), ERROR (its trigger outlived it).</summary>
+    public static bool IsFailure(GlueJobRun run) => run.JobRunState is Failed or Timeout;
+
     public static DateTimeOffset? StartOf(GlueJobRun run) => run.StartedOn ?? run.LastModifiedOn ?? run.CompletedOn;
 
     /// <summary>Of a run that has ended.</summary>
     public static DateTimeOffset EndOf(GlueJobRun run) => run.CompletedOn ?? run.LastModifiedOn ?? run.StartedOn ?? DateTimeOffset.UnixEpoch;
 
+    /// <summary>From start to end, waiting included.</summary>
+    public static TimeSpan DurationOf(GlueJobRun run) =>
+        run is { StartedOn: { } start, CompletedOn: { } end } ? NotNegative(end - start) : ExecutionTimeOf(run);
+
+    /// <summary>How long the run waited for resources: the time in which it is not said to have used any. Null when that is not told.</summary>
+    public static TimeSpan? WaitOf(GlueJobRun run) =>
+        run is { StartedOn: { } start, CompletedOn: { } end, ExecutionTime: not null } ? NotNegative(end - start - ExecutionTimeOf(run)) : null;
+
+    /// <summary>From start to end without waiting.</summary>
+    public static TimeSpan RunningTimeOf(GlueJobRun run) => DurationOf(run) - (WaitOf(run) ?? TimeSpan.Zero);
+
     /// <summary>Whether it may become a label: AWS's enumerations are words in capitals.</summary>
     public static bool IsWord(string text) =>
         text.Length is > 0 and <= 32 && text.All(character => char.IsAsciiLetterUpper(character) || character == '_');
+
+    private static TimeSpan ExecutionTimeOf(GlueJobRun run) =>
+        TimeSpan.FromSeconds(Math.Clamp(run.ExecutionTime ?? 0, 0, TimeSpan.FromDays(3650).TotalSeconds));
+
+    private static TimeSpan NotNegative(TimeSpan duration) => duration > TimeSpan.Zero ? duration : TimeSpan.Zero;
 }

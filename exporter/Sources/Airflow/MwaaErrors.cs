@@ -15,7 +15,7 @@ internal static class MwaaErrors
     {
         (null, _) => null,
         (_, { Code: "AccessDeniedException" or "AccessDenied" }) =>
-            $"Allow airflow:{MwaaHandler.Operation} in the IAM policy of the exporter's role, on {Resource(mwaa)}",
+            $"Allow {AwsService.Mwaa.ActionOf(MwaaHandler.Operation)} in the IAM policy of the exporter's role, on {Resource(mwaa)}",
         (_, { Code: "ResourceNotFoundException" }) =>
             $"There is no environment {mwaa.Name} in {mwaa.Source.Region} of this account: check name, region and role_arn of auth.mwaa",
         (_, { Code: "ValidationException" }) =>

@@ -28,7 +28,7 @@ internal sealed partial class MwaaHandler : DelegatingHandler
     private readonly Uri address;
     private readonly string environment;
     private readonly ILogger log;
-    private readonly MwaaPace pace;
+    private readonly AwsPace pace;
     private bool toldOfLength;
 
     /// <param name="environment">The exporter's name for this Airflow.</param>
@@ -39,7 +39,7 @@ internal sealed partial class MwaaHandler : DelegatingHandler
         (this.source, this.environment, this.log) = (source, environment, log);
         var endpoint = source.Address(AwsService.Mwaa).AbsoluteUri;
         address = new Uri($"{endpoint.TrimEnd('/')}/restapi/{Uri.EscapeDataString(mwaa.Name)}");
-        pace = new MwaaPace(RequestsPerSecond / 2, time); // the other half is left to others, and to retries
+        pace = new AwsPace(RequestsPerSecond / 2, time); // the other half is left to others, and to retries
     }
 
     /// <summary>The path as MWAA wants it: without the prefix, and with nothing escaped that may stand in a path.</summary>

@@ -6,17 +6,20 @@ using Amazon.SecurityToken;
 using Amazon.SecurityToken.Model;
 using Amazon.SSO;
 using Amazon.SSOOIDC;
+using Amazon.Util;
 using Amazon.Util.Internal;
 
 namespace PipelineExporter.Sources.Aws;
 
 /// <summary>
-/// The keys of one source: the SDK's default chain (environment, profile, SSO, web identity, container, instance), with the
-/// role on top of it that the source names. Asked again when they run out, or when nothing was found.
+/// The keys of one source: the SDK's default chain (environment, web identity, profile with SSO, container, instance), with the
+/// role on top of it that the source names. The chain is asked for every request: it answers from memory until a file of it
+/// changes.
 /// </summary>
 /// <param name="role">Null to use the chain's keys as they are.</param>
 /// <param name="given">Keys to use instead of the chain's.</param>
-internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<AWSCredentials, AmazonSecurityTokenServiceClient> securityToken, TimeProvider time)
+/// <param name="clock">AWS's time, by which keys expire.</param>
+internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<AWSCredentials, AmazonSecurityTokenServiceClient> securityToken, AwsClock clock)
     : IDisposable
 {
     private const int LongestReason = 300;
@@ -24,7 +27,11 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
     private static readonly DefaultAWSCredentialsIdentityResolver DefaultChain = new();
 
     private readonly SemaphoreSlim gate = new(1);
+    private readonly AwsTime time = new(clock);
+    private DefaultAWSCredentialsIdentityResolver chain = DefaultChain;
+    private AWSCredentials? found;
     private AWSCredentials? resolved;
+    private ImmutableCredentials? refused;
 
     static AwsCredentials()
     {
@@ -37,6 +44,9 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
         registry.RegisterSSOOIDCClient(context => new AmazonSSOOIDCClient(new AnonymousAWSCredentials(), context.SSOOIDCClientContextData.Region));
     }
 
+    /// <summary>Keys that are refused as expired may be replaced by others at once.</summary>
+    public bool CanRenew => Volatile.Read(ref resolved) is RefreshingAWSCredentials;
+
     /// <exception cref="AwsException">No keys are to be had.</exception>
     public async Task<ImmutableCredentials> GetAsync(AwsService service, string operation, CancellationToken cancellationToken)
     {
@@ -45,25 +55,29 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
             var credentials = await ResolveAsync(cancellationToken);
             return await credentials.GetCredentialsAsync().WaitAsync(cancellationToken);
         }
-        catch (AmazonSecurityTokenServiceException e) when (role is not null)
+        catch (Exception e) when (IsFailure(e, cancellationToken) && role is not null && CanRenew)
         {
+            var refusal = e as AmazonSecurityTokenServiceException;
             throw new AwsException(
-                service.Id, operation, "Credentials", $"the role {role.Arn} could not be assumed: {e.ErrorCode}: {e.Message}",
-                hint: "Its trust policy must name the exporter's own identity (and external_id, if it demands one).", inner: e);
+                service.Id, operation, "Credentials",
+                $"the role {role.Arn} could not be assumed: {(refusal is null ? "" : $"{refusal.ErrorCode}: ")}{Compact(e.Message)}",
+                hint: refusal is null ? null : "Its trust policy must name the exporter's own identity (and external_id, if it demands one).", inner: e);
         }
-        catch (Exception e) when (e is AmazonClientException or AmazonServiceException or InvalidOperationException or HttpRequestException)
+        catch (Exception e) when (IsFailure(e, cancellationToken))
         {
-            throw new AwsException(
-                service.Id, operation, "Credentials", "no usable AWS credentials",
-                hint: $"Looked where every AWS SDK looks: environment, profile, SSO, web identity, container, instance. {Compact(e.Message)}".TrimEnd(), inner: e);
+            throw new AwsException(service.Id, operation, "Credentials", "no usable AWS credentials", hint: Hint(e.Message), inner: e);
         }
     }
 
-    /// <summary>Has temporary keys fetched anew at the next request.</summary>
-    public void Forget()
+    /// <summary>Has other keys than these, which AWS calls expired, used from the next request on.</summary>
+    public void Forget(ImmutableCredentials keys)
     {
+        if (keys.Equals(Interlocked.Exchange(ref refused, keys)))
+            return; // Of several requests that were signed with them, the first has seen to it.
         if (Volatile.Read(ref resolved) is RefreshingAWSCredentials refreshing)
             refreshing.ClearCredentials();
+        else if (given is null)
+            Volatile.Write(ref chain, new()); // Its files are read anew.
     }
 
     public void Dispose()
@@ -74,19 +88,22 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
 
     internal async Task<AWSCredentials> ResolveAsync(CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref resolved) is { } known)
-            return known;
         await gate.WaitAsync(cancellationToken);
         try
         {
-            if (resolved is null)
-            {
-                // Off this thread: parts of the chain read files and ask the metadata service synchronously.
-                var found = Trimmable(given ?? await Task.Run(() => DefaultChain.ResolveIdentityAsync(null, cancellationToken), cancellationToken));
-                Volatile.Write(ref resolved, role is null ? found : Assume(role, found));
-            }
-
+            // Off this thread: parts of the chain read files and ask the metadata service synchronously.
+            var asked = Volatile.Read(ref chain);
+            var latest = given ?? await Task.Run(() => asked.ResolveIdentityAsync(null, cancellationToken), cancellationToken);
+            if (ReferenceEquals(latest, found))
+                return resolved!;
+            var own = Own(latest);
+            Volatile.Write(ref resolved, role is null ? own : Assume(role, own));
+            found = latest;
             return resolved;
+        }
+        catch (Exception e) when (resolved is not null && IsFailure(e, cancellationToken))
+        {
+            return resolved; // A file is being written just now, most likely; AWS says when the keys are good no more.
         }
         finally
         {
@@ -94,42 +111,67 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
         }
     }
 
+    // The SDK has no common type for what may go wrong in its many sources of keys.
+    private static bool IsFailure(Exception error, CancellationToken cancellationToken) =>
+        error is not OperationCanceledException || !cancellationToken.IsCancellationRequested;
+
+    private static string Hint(string reason) => reason.Contains("SSO", StringComparison.Ordinal)
+        ? $"The profile's SSO session is missing or has expired: `aws sso login`, or give the exporter a role. {Compact(reason)}".TrimEnd()
+        : $"Looked where every AWS SDK looks: environment, profile, SSO, web identity, container, instance. {Compact(reason)}".TrimEnd();
+
     // When nothing was found, the SDK tells of each place in a line of its own, which says no more than the hint does.
     private static string Compact(string message) =>
         message.Contains('\n', StringComparison.Ordinal) ? "" : message.Length <= LongestReason ? message : message[..LongestReason] + "…";
 
-    // The SDK's own role credentials (of a profile with role_arn) cannot be told which keys to assume the role with once trimmed.
-    private AWSCredentials Trimmable(AWSCredentials found) => found is AssumeRoleAWSCredentials profile
-        ? Assume(new(profile.RoleArn, profile.Options?.ExternalId, profile.RoleSessionName), Trimmable(profile.SourceCredentials))
-        : found;
-
-    private AssumedRole Assume(AwsRole assumed, AWSCredentials own) => new(assumed, securityToken(own), new SdkTime(time));
-
-    /// <summary>Renews itself some minutes before it expires.</summary>
-    private sealed class AssumedRole : RefreshingAWSCredentials
+    // The SDK's own role credentials (of a profile with role_arn) cannot be told which keys to assume the role with once trimmed,
+    // and its keys of an instance (the only others to be disposed of) cannot be told that they have expired.
+    private AWSCredentials Own(AWSCredentials latest) => latest switch
     {
-        private readonly AwsRole role;
-        private readonly AmazonSecurityTokenServiceClient client;
-        private readonly ITimeProvider time;
+        AssumeRoleAWSCredentials profile =>
+            Assume(new(profile.RoleArn, profile.Options?.ExternalId, profile.RoleSessionName), Own(profile.SourceCredentials)),
+        IDisposable and not RefreshingAWSCredentials => new InstanceKeys(time),
+        _ => latest,
+    };
 
-        public AssumedRole(AwsRole role, AmazonSecurityTokenServiceClient client, ITimeProvider time) : base(time) =>
-            (this.role, this.client, this.time) = (role, client, time);
+    private AssumedRole Assume(AwsRole assumed, AWSCredentials own) => new(assumed, own, securityToken(own), time);
 
-        protected override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+    /// <summary>Keys for a while, with others fetched in the background some minutes before they expire.</summary>
+    private abstract class Renewed : RefreshingAWSCredentials
+    {
+        private readonly AwsTime time;
+
+        protected Renewed(AwsTime time) : base(time)
         {
-            var answer = await client.AssumeRoleAsync(new AssumeRoleRequest
-            {
-                RoleArn = role.Arn,
-                ExternalId = role.ExternalId,
-                RoleSessionName = role.SessionName,
-            });
-            var keys = answer.Credentials;
-            return new(
-                new ImmutableCredentials(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken), keys.Expiration!.Value.ToUniversalTime(), time);
+            this.time = time;
+            PreemptExpiryTime = TimeSpan.FromMinutes(5);
         }
 
-        protected override CredentialsRefreshState GenerateNewCredentials() =>
-            throw new NotSupportedException("the role is assumed asynchronously");
+        protected DateTime Now => time.CorrectedUtcNow;
+
+        protected CredentialsRefreshState Keys(string accessKey, string secretKey, string token, DateTime expires) =>
+            new(new ImmutableCredentials(accessKey, secretKey, token), expires.ToUniversalTime(), time);
+
+        // The SDK's own clients sign synchronously.
+        protected override CredentialsRefreshState GenerateNewCredentials() => Task.Run(GenerateNewCredentialsAsync).GetAwaiter().GetResult();
+    }
+
+    private sealed class AssumedRole(AwsRole role, AWSCredentials own, AmazonSecurityTokenServiceClient client, AwsTime time) : Renewed(time)
+    {
+        protected override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+        {
+            Credentials keys;
+            try
+            {
+                keys = await AssumeAsync();
+            }
+            catch (AmazonSecurityTokenServiceException e) when (AwsError.IsExpired(e.ErrorCode) && own is RefreshingAWSCredentials refreshing)
+            {
+                refreshing.ClearCredentials();
+                keys = await AssumeAsync();
+            }
+
+            return Keys(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken, keys.Expiration!.Value);
+        }
 
         protected override void Dispose(bool disposing)
         {
@@ -137,11 +179,36 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
                 client.Dispose();
             base.Dispose(disposing);
         }
+
+        private async Task<Credentials> AssumeAsync()
+        {
+            var answer = await client.AssumeRoleAsync(new AssumeRoleRequest
+            {
+                RoleArn = role.Arn,
+                ExternalId = role.ExternalId,
+                RoleSessionName = role.SessionName,
+            });
+            return answer.Credentials;
+        }
     }
 
-    private sealed class SdkTime(TimeProvider time) : ITimeProvider
+    private sealed class InstanceKeys(AwsTime time) : Renewed(time)
     {
-        public DateTime CorrectedUtcNow => time.GetUtcNow().UtcDateTime;
+        /// <summary>A metadata service in trouble gives expired keys, which AWS then takes; it is asked again this much later.</summary>
+        private static readonly TimeSpan Trouble = TimeSpan.FromMinutes(3);
+
+        protected override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+        {
+            var roles = await EC2InstanceMetadata.GetIAMSecurityCredentialsAsync();
+            var keys = roles?.Values.FirstOrDefault()
+                ?? throw new AmazonServiceException("the metadata service of this instance gives no keys");
+            return Keys(keys.AccessKeyId, keys.SecretAccessKey, keys.Token, keys.Expiration > Now ? keys.Expiration : Now + Trouble);
+        }
+    }
+
+    private sealed class AwsTime(AwsClock clock) : ITimeProvider
+    {
+        public DateTime CorrectedUtcNow => clock.UtcNow.UtcDateTime;
     }
 }
 

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Xml;
 using Amazon.Runtime;
 
 namespace PipelineExporter.Sources.Aws;
@@ -43,16 +44,18 @@ internal static class AwsError
     /// <param name="response">Whose content is buffered.</param>
     /// <param name="operation">As AWS calls it.</param>
     /// <param name="credentials">What the request was signed with: should AWS repeat any of it, it is blotted out.</param>
+    /// <param name="canRenew">Whether keys that have expired are replaced by others.</param>
     /// <param name="now">The time on this machine.</param>
     public static async Task<AwsException> ReadAsync(
-        HttpResponseMessage response, AwsService service, string operation, ImmutableCredentials credentials, DateTimeOffset now,
+        HttpResponseMessage response, AwsService service, string operation, ImmutableCredentials credentials, bool canRenew, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
         var body = await ParseAsync(response.Content, cancellationToken);
         var header = response.Headers.TryGetValues("x-amzn-ErrorType", out var values) ? values.FirstOrDefault() : null;
         var code = Plain(CodeOf(body.Type ?? body.Code ?? header ?? ""), credentials);
         var message = Plain(body.LowerMessage ?? body.UpperMessage ?? "", credentials);
-        if (code.Length == 0)
+        var isTold = code.Length > 0;
+        if (!isTold)
             code = response.ReasonPhrase ?? response.StatusCode.ToString();
         if (message.Length == 0)
             message = "it gave no reason";
@@ -61,26 +64,55 @@ internal static class AwsError
         var throttling = status == HttpStatusCode.TooManyRequests || Throttling.Contains(code)
             || message.Contains("Rate exceeded", StringComparison.OrdinalIgnoreCase);
         var skewed = IsClockSkew(code, message);
-        return new AwsException(service.Id, operation, code, message, status, Hint(service, operation, code, status, skewed, response, now))
+        return new AwsException(service.Id, operation, code, message, status, Hint(service, operation, code, isTold, skewed, response, now))
         {
             IsThrottling = throttling,
             // A skewed clock has learnt AWS's time from this very answer.
-            IsRetryable = throttling || skewed || (int)status >= 500 || Transient.Contains(code),
+            IsRetryable = throttling || skewed || (canRenew && IsExpired(code)) || (int)status >= 500 || Transient.Contains(code),
             RetryAfter = RetryAfter(response, now),
         };
     }
 
+    /// <summary>Whether a policy forbids the operation.</summary>
+    public static bool IsAccessDenied(string code) => code is "AccessDeniedException" or "AccessDenied" or "UnauthorizedOperation" or "NotAuthorized";
+
+    /// <summary>Whether the session of the keys has ended.</summary>
+    public static bool IsExpired(string? code) => code is "ExpiredToken" or "ExpiredTokenException";
+
     private static async Task<AwsErrorBody> ParseAsync(HttpContent content, CancellationToken cancellationToken)
     {
+        var body = await content.ReadAsByteArrayAsync(cancellationToken);
         try
         {
-            await using var stream = await content.ReadAsStreamAsync(cancellationToken);
-            return await JsonSerializer.DeserializeAsync(stream, AwsJsonContext.Default.AwsErrorBody, cancellationToken) ?? new();
+            return body.AsSpan().TrimStart(" \t\r\n\uFEFF"u8) is [(byte)'<', ..]
+                ? ParseXml(body)
+                : JsonSerializer.Deserialize(body, AwsJsonContext.Default.AwsErrorBody) ?? new();
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or XmlException)
         {
             return new(); // A proxy's page, most likely: the status is all there is to tell.
         }
+    }
+
+    // S3 answers <Error>, services of the query protocol <ErrorResponse><Error>.
+    private static AwsErrorBody ParseXml(byte[] body)
+    {
+        using var reader = XmlReader.Create(new MemoryStream(body), new() { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
+        if (!reader.ReadToFollowing("Error"))
+            return new();
+        string? code = null, message = null;
+        reader.Read();
+        while (!reader.EOF && reader.NodeType != XmlNodeType.EndElement)
+        {
+            if (reader is { NodeType: XmlNodeType.Element, LocalName: "Code" })
+                code = reader.ReadElementContentAsString();
+            else if (reader is { NodeType: XmlNodeType.Element, LocalName: "Message" })
+                message = reader.ReadElementContentAsString();
+            else
+                reader.Skip();
+        }
+
+        return new() { Code = code, UpperMessage = message };
     }
 
     // "com.amazonaws.glue#EntityNotFoundException", "EntityNotFoundException:http://…" or just the code.
@@ -115,7 +147,7 @@ internal static class AwsError
     };
 
     private static string? Hint(
-        AwsService service, string operation, string code, HttpStatusCode status, bool skewed, HttpResponseMessage response, DateTimeOffset now)
+        AwsService service, string operation, string code, bool isTold, bool skewed, HttpResponseMessage response, DateTimeOffset now)
     {
         if (skewed)
         {
@@ -126,22 +158,19 @@ internal static class AwsError
 
         return code switch
         {
-            "AccessDeniedException" or "AccessDenied" or "UnauthorizedOperation" or "NotAuthorized" =>
-                $"Allow {ActionOf(service, operation)} in the IAM policy of the exporter's role.",
-            "ExpiredToken" or "ExpiredTokenException" =>
+            _ when IsAccessDenied(code) =>
+                $"Allow {service.ActionOf(operation)} in the IAM policy of the exporter's role.",
+            _ when IsExpired(code) =>
                 "The session has expired: renew it (`aws sso login`, or new temporary keys) or give the exporter a role.",
             "InvalidSignatureException" or "SignatureDoesNotMatch" =>
                 "The secret key does not belong to the access key, or something between the exporter and AWS changes requests.",
-            "UnrecognizedClientException" or "InvalidClientTokenId" =>
+            "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidAccessKeyId" =>
                 "AWS does not know this access key: check the key, and that the region is enabled for the account.",
-            _ when status is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed && response.Content.Headers.ContentType?.MediaType?.Contains("json") != true =>
+            _ when !isTold && response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed =>
                 "This does not look like AWS: check endpoint_url.",
             _ => null,
         };
     }
-
-    private static string ActionOf(AwsService service, string operation) =>
-        service == AwsService.CloudWatch ? $"cloudwatch:{operation}" : $"{service.SigningName}:{operation}";
 
     private static TimeSpan? RetryAfter(HttpResponseMessage response, DateTimeOffset now) => response.Headers.RetryAfter switch
     {

@@ -30,6 +30,9 @@ internal sealed class AwsException : Exception, ISourceException
     /// <summary>What to do about it.</summary>
     public string? Hint { get; }
 
+    /// <summary>A policy does not allow it: other operations, and other resources, may well be.</summary>
+    public bool IsAccessDenied => AwsError.IsAccessDenied(Code);
+
     public bool IsThrottling { get; init; }
 
     /// <summary>The same request may well succeed a moment later.</summary>

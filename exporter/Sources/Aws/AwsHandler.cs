@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Amazon.Runtime;
 using Polly;
@@ -25,14 +26,17 @@ internal sealed class AwsHandler : DelegatingHandler
     private readonly AwsClock clock;
     private readonly TimeProvider time;
     private readonly Action<string> observe;
+    private readonly AwsUsage usage;
     private readonly ResiliencePipeline<HttpResponseMessage> pipeline;
 
     /// <param name="observe">Called once a request sent, so once an attempt.</param>
+    /// <param name="usage">Says how fast, and is told of each answer.</param>
     public AwsHandler(
         AwsService service, string region, AwsCredentials credentials, AwsClock clock, AwsResilience resilience, TimeProvider time,
-        Action<string> observe, HttpMessageHandler inner) : base(inner)
+        Action<string> observe, AwsUsage usage, HttpMessageHandler inner) : base(inner)
     {
-        (this.service, this.region, this.credentials, this.clock, this.time, this.observe) = (service, region, credentials, clock, time, observe);
+        (this.service, this.region, this.credentials, this.clock, this.time) = (service, region, credentials, clock, time);
+        (this.observe, this.usage) = (observe, usage);
         pipeline = resilience.Build(time);
     }
 
@@ -57,6 +61,9 @@ internal sealed class AwsHandler : DelegatingHandler
 
     private async Task<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, string operation, byte[] body, CancellationToken cancellationToken)
     {
+        var pace = usage.PaceOf(operation);
+        if (pace is not null)
+            await pace.WaitAsync(cancellationToken);
         var keys = await credentials.GetAsync(service, operation, cancellationToken);
         AwsSignature.Sign(request, body, keys, region, service.SigningName, clock.UtcNow);
         try
@@ -66,17 +73,20 @@ internal sealed class AwsHandler : DelegatingHandler
             {
                 clock.Observe(response.Headers.Date);
                 observe(RequestOutcome.Ok);
+                usage.Answered(service, operation);
                 return response;
             }
 
-            var error = await AwsError.ReadAsync(response, service, operation, keys, time.GetUtcNow(), cancellationToken);
+            var error = await AwsError.ReadAsync(response, service, operation, keys, credentials.CanRenew, time.GetUtcNow(), cancellationToken);
             clock.Observe(response.Headers.Date);
             observe(error.IsThrottling ? RequestOutcome.Throttled : RequestOutcome.Error);
+            if (error.IsThrottling)
+                pace?.Throttled();
             if (service.HandedOn.Contains(error.Code))
                 return response;
             response.Dispose();
-            if (error.Code is "ExpiredToken" or "ExpiredTokenException")
-                credentials.Forget();
+            if (AwsError.IsExpired(error.Code))
+                credentials.Forget(keys);
             throw error;
         }
         catch (HttpRequestException e)
@@ -116,7 +126,7 @@ internal sealed class AwsHandler : DelegatingHandler
 
     private static string Explain(HttpRequestException error, HttpRequestMessage request) => error.HttpRequestError switch
     {
-        HttpRequestError.NameResolutionError => $"the name {Host(request)} is unknown: check region, endpoint_url and DNS",
+        HttpRequestError.NameResolutionError => $"the name {Host(request)} is unknown: check region (which may lack the service), endpoint_url and DNS",
         HttpRequestError.ConnectionError when error.InnerException is SocketException socket => $"no connection to {Host(request)}: {socket.Message}",
         HttpRequestError.ConnectionError => $"no connection to {Host(request)}",
         HttpRequestError.SecureConnectionError => $"no trusted TLS connection to {Host(request)}: check its certificate and this machine's CA certificates",
@@ -159,14 +169,15 @@ internal sealed record AwsResilience
                     ? wait < LongestDelay ? wait : LongestDelay
                     : null),
             })
-            // Throttling is no outage: only what never got a sound answer counts.
+            // Throttling is no outage, nor are an expired session and a wrong clock: only what never got a sound answer counts.
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
                 FailureRatio = 0.9,
                 MinimumThroughput = FailuresBeforeBreak,
                 SamplingDuration = TimeSpan.FromMinutes(1),
                 BreakDuration = Break,
-                ShouldHandle = attempt => new(attempt.Outcome.Exception is TimeoutRejectedException or AwsException { IsRetryable: true, IsThrottling: false }),
+                ShouldHandle = attempt => new(attempt.Outcome.Exception is TimeoutRejectedException
+                    or AwsException { IsRetryable: true, IsThrottling: false, Status: null or >= HttpStatusCode.InternalServerError }),
             })
             .AddTimeout(new TimeoutStrategyOptions { Timeout = AttemptTimeout })
             .Build();

@@ -7,8 +7,8 @@ using Amazon.Runtime.Internal.Auth;
 namespace PipelineExporter.Sources.Aws;
 
 /// <summary>
-/// Signs requests with AWS Signature Version 4, in the variant of every service but S3. The canonical form is built here, key
-/// and signature come from the SDK's signer, whose request type does not fit HttpRequestMessage.
+/// Signs requests with AWS Signature Version 4. The canonical form is built here, key and signature come from the SDK's signer,
+/// whose request type does not fit HttpRequestMessage.
 /// </summary>
 internal static class AwsSignature
 {
@@ -30,15 +30,22 @@ internal static class AwsSignature
         request.Headers.TryAddWithoutValidation("X-Amz-Date", date.ToString("yyyyMMdd'T'HHmmss'Z'"));
         if (credentials.UseToken)
             request.Headers.TryAddWithoutValidation("X-Amz-Security-Token", credentials.Token);
+        var isS3 = service == AwsService.S3.SigningName;
+        if (isS3)
+        {
+            request.Headers.Remove("X-Amz-Content-SHA256");
+            request.Headers.TryAddWithoutValidation("X-Amz-Content-SHA256", Hash(body));
+        }
 
-        var (canonical, signedHeaders) = Canonical(request, body);
+        var (canonical, signedHeaders) = Canonical(request, body, isS3);
         var signature = AWS4Signer.ComputeSignature(
             credentials.AccessKey, credentials.SecretKey, region, date, service, signedHeaders, canonical);
         request.Headers.TryAddWithoutValidation("Authorization", signature.ForAuthorizationHeader);
     }
 
     /// <summary>The canonical request, and the names of the headers in it.</summary>
-    internal static (string Request, string SignedHeaders) Canonical(HttpRequestMessage request, ReadOnlySpan<byte> body)
+    /// <param name="isS3">S3 takes the path as it is sent; every other service escapes it once more.</param>
+    internal static (string Request, string SignedHeaders) Canonical(HttpRequestMessage request, ReadOnlySpan<byte> body, bool isS3 = false)
     {
         var uri = request.RequestUri!;
         var headers = new SortedDictionary<string, string>(StringComparer.Ordinal)
@@ -52,13 +59,15 @@ internal static class AwsSignature
         var signedHeaders = string.Join(';', headers.Keys);
         var text = new StringBuilder()
             .Append(request.Method.Method).Append('\n')
-            .Append(Path(uri)).Append('\n')
+            .Append(isS3 ? uri.AbsolutePath : Path(uri)).Append('\n')
             .Append(Query(uri)).Append('\n');
         foreach (var (name, value) in headers)
             text.Append(name).Append(':').Append(value).Append('\n');
-        text.Append('\n').Append(signedHeaders).Append('\n').Append(Convert.ToHexStringLower(SHA256.HashData(body)));
+        text.Append('\n').Append(signedHeaders).Append('\n').Append(Hash(body));
         return (text.ToString(), signedHeaders);
     }
+
+    private static string Hash(ReadOnlySpan<byte> body) => Convert.ToHexStringLower(SHA256.HashData(body));
 
     private static void AddHeaders(SortedDictionary<string, string> to, System.Net.Http.Headers.HttpHeadersNonValidated from)
     {

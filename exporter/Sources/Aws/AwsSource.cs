@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using Amazon.DynamoDBv2;
 using Amazon.Runtime;
+using Amazon.S3;
 using Amazon.SecurityToken;
 using Refit;
 
@@ -24,7 +26,15 @@ internal sealed record AwsSourceOptions
     /// <summary>One address for every service.</summary>
     public Uri? EndpointUrl { get; init; }
 
+    public bool UseFips { get; init; }
+
     public ImmutableArray<KeyValuePair<string, string>> Labels { get; init; } = [];
+
+    /// <summary>Calls of GetMetricData a second at most.</summary>
+    public int DataRequestsPerSecond { get; init; } = 45;
+
+    /// <summary>Calls of ListMetrics a second at most.</summary>
+    public int ListRequestsPerSecond { get; init; } = 24;
 }
 
 /// <summary>The clients of one account and region, with what they share: keys, clock, connections, identity.</summary>
@@ -37,27 +47,34 @@ internal sealed class AwsSource : IDisposable
     private readonly TimeProvider time;
     private readonly Action<string> observe;
     private readonly AwsResilience resilience;
-    private readonly Func<string, string?> environment;
+    private readonly Func<string, string?>? environment;
     private readonly AwsCredentials credentials;
     private readonly AwsAccount account;
     private readonly HttpMessageHandler connections;
     private readonly List<HttpClient> clients = [];
+    private readonly Lazy<S3Api> s3;
+    private readonly Lazy<DynamoDbApi> dynamoDb;
     private SourceIdentity? identity;
 
     /// <param name="observe">Told of every request that was sent, by one of <see cref="RequestOutcome"/>.</param>
     /// <param name="keys">Instead of the default chain's.</param>
-    /// <param name="environment">Reads an environment variable; the process's unless given.</param>
-    /// <param name="transport">Instead of the network, for all but STS.</param>
+    /// <param name="environment">Reads an environment variable that sets an endpoint. Null: the process's, and the shared profile's goes with it.</param>
+    /// <param name="transport">Instead of the network, for all but the assuming of roles.</param>
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
     public AwsSource(
         AwsSourceOptions options, TimeProvider time, Action<string>? observe = null, AWSCredentials? keys = null,
         AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null)
     {
         (this.options, this.time) = (options, time);
-        this.environment = environment ??= Environment.GetEnvironmentVariable;
+        this.environment = environment;
         this.observe = observe ??= static _ => { };
         this.resilience = resilience ??= new();
         Clock = new(time);
+        Usage = new(new Dictionary<string, AwsPace>
+        {
+            [CloudWatchOperation.GetMetricData] = new(options.DataRequestsPerSecond, time),
+            [CloudWatchOperation.ListMetrics] = new(options.ListRequestsPerSecond, time),
+        });
         connections = transport ?? new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -67,16 +84,18 @@ internal sealed class AwsSource : IDisposable
             PooledConnectionLifetime = TimeSpan.FromMinutes(5), // DNS changes behind an endpoint are followed.
         };
 
-        var stsEndpoint = AwsEndpoints.Resolve(AwsService.SecurityToken, options.Region, options.EndpointUrl, environment);
+        var stsEndpoint = Address(AwsService.SecurityToken);
         AmazonSecurityTokenServiceClient SecurityToken(AWSCredentials own) => new(own, new AmazonSecurityTokenServiceConfig
         {
             ServiceURL = stsEndpoint.ToString(),
             AuthenticationRegion = options.Region,
+            UseFIPSEndpoint = false, // What the environment says of it is in the address already.
+            UseDualstackEndpoint = false,
             Timeout = resilience.AttemptTimeout,
             MaxErrorRetry = resilience.Retries,
         });
-        credentials = new(options.Role, keys, SecurityToken, time);
-        account = new(options.AccountId, credentials, SecurityToken, observe);
+        credentials = new(options.Role, keys, SecurityToken, Clock);
+        account = new(options.AccountId, () => new(AwsSdk.Keys, Config(new AmazonSecurityTokenServiceConfig(), AwsService.SecurityToken)));
 
         T Client<T>(AwsService service)
         {
@@ -96,6 +115,8 @@ internal sealed class AwsSource : IDisposable
 
         Glue = Client<IGlueApi>(AwsService.Glue);
         CloudWatch = Client<ICloudWatchApi>(AwsService.CloudWatch);
+        s3 = new(() => new(new(AwsSdk.Keys, S3Api.Config(Config(new AmazonS3Config(), AwsService.S3), options.Region))));
+        dynamoDb = new(() => new(new(AwsSdk.Keys, Config(new AmazonDynamoDBConfig(), AwsService.DynamoDb))));
     }
 
     /// <summary>As the metrics' <c>source</c> label has it.</summary>
@@ -108,20 +129,28 @@ internal sealed class AwsSource : IDisposable
 
     public AwsClock Clock { get; }
 
+    public AwsUsage Usage { get; }
+
     public IGlueApi Glue { get; }
 
     public ICloudWatchApi CloudWatch { get; }
+
+    /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
+    public S3Api S3 => s3.Value;
+
+    /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
+    public DynamoDbApi DynamoDb => dynamoDb.Value;
 
     /// <summary>Null until the account is known.</summary>
     public SourceIdentity? Identity => Volatile.Read(ref identity) ?? (account.Id is { } known ? Identify(known) : null);
 
     /// <summary>Where the service answers.</summary>
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
-    public Uri Address(AwsService service) => AwsEndpoints.Resolve(service, options.Region, options.EndpointUrl, environment);
+    public Uri Address(AwsService service) => AwsEndpoints.Resolve(service, options, environment);
 
     /// <summary>Signs and sends the requests of a service; whoever takes it disposes of the source and not of the handler.</summary>
     public HttpMessageHandler Handler(AwsService service) =>
-        new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, connections);
+        new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, Usage, connections);
 
     /// <exception cref="AwsException">STS did not tell the account.</exception>
     public async Task<SourceIdentity> GetIdentityAsync(CancellationToken cancellationToken) =>
@@ -130,9 +159,16 @@ internal sealed class AwsSource : IDisposable
     public void Dispose()
     {
         clients.ForEach(client => client.Dispose());
+        if (s3.IsValueCreated)
+            s3.Value.Dispose();
+        if (dynamoDb.IsValueCreated)
+            dynamoDb.Value.Dispose();
         connections.Dispose();
         credentials.Dispose();
     }
+
+    private T Config<T>(T config, AwsService service)
+        where T : ClientConfig => AwsSdk.Config(config, service, Address(service), options.Region, Handler(service));
 
     private SourceIdentity Identify(string accountId)
     {

@@ -1,6 +1,14 @@
+using System.Text.Json.Serialization;
 using Refit;
 
 namespace PipelineExporter.Sources.Aws;
+
+/// <summary>Names of operations, as AWS writes them.</summary>
+internal static class CloudWatchOperation
+{
+    public const string GetMetricData = "GetMetricData";
+    public const string ListMetrics = "ListMetrics";
+}
 
 /// <summary>Amazon CloudWatch, JSON 1.0 protocol. Operations and fields carry AWS's own names.</summary>
 internal interface ICloudWatchApi
@@ -37,6 +45,16 @@ internal sealed record GetMetricDataResponse
     public IReadOnlyList<MetricDataResult> MetricDataResults { get; set; } = [];
 
     public string? NextToken { get; init; }
+
+    /// <summary>What CloudWatch says of the request as a whole.</summary>
+    public IReadOnlyList<CloudWatchMessage> Messages { get; set; } = [];
+}
+
+internal sealed record CloudWatchMessage
+{
+    public string Code { get; set; } = "";
+
+    public string Value { get; set; } = "";
 }
 
 internal sealed record MetricDataResult
@@ -46,16 +64,19 @@ internal sealed record MetricDataResult
     /// <summary>The start of each datapoint's period.</summary>
     public IReadOnlyList<DateTimeOffset> Timestamps { get; set; } = [];
 
+    /// <summary>May hold NaN and infinities, which are strings in JSON.</summary>
+    [JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public IReadOnlyList<double> Values { get; set; } = [];
 
     /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>
     public string? StatusCode { get; init; }
 }
 
+/// <param name="MetricName">Null for any.</param>
 /// <param name="Dimensions">Those that a metric must have; it may have others.</param>
 /// <param name="RecentlyActive">PT3H: with a datapoint in the last three hours.</param>
 internal sealed record ListMetricsRequest(
-    string Namespace, string MetricName, IReadOnlyList<DimensionFilter> Dimensions, string? RecentlyActive = null, string? NextToken = null);
+    string Namespace, string? MetricName, IReadOnlyList<DimensionFilter> Dimensions, string? RecentlyActive = null, string? NextToken = null);
 
 /// <param name="Value">Null for any.</param>
 internal sealed record DimensionFilter(string Name, string? Value = null);
@@ -69,6 +90,8 @@ internal sealed record ListMetricsResponse
 
 internal sealed record ListedMetric
 {
+    public string MetricName { get; set; } = "";
+
     public IReadOnlyList<ListedDimension> Dimensions { get; set; } = [];
 }
 

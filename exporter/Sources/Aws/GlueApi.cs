@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Refit;
 
 namespace PipelineExporter.Sources.Aws;
@@ -25,7 +27,7 @@ internal sealed record GetJobsResponse
     public string? NextToken { get; init; }
 }
 
-/// <summary>What is read of a job. Its default arguments may hold secrets and have no place here.</summary>
+/// <summary>What is read of a job.</summary>
 internal sealed record GlueJob
 {
     public string Name { get; set; } = "";
@@ -37,6 +39,51 @@ internal sealed record GlueJob
 
     /// <summary>STANDARD or FLEX; absent for jobs that know no such thing.</summary>
     public string? ExecutionClass { get; init; }
+
+    public string? GlueVersion { get; init; }
+
+    public string? WorkerType { get; init; }
+
+    public GlueJobCommand? Command { get; init; }
+
+    public GlueDefaultArguments? DefaultArguments { get; init; }
+
+    /// <summary>Its runs are meant to go on for ever.</summary>
+    public bool IsStreaming => Command?.Name == "gluestreaming";
+}
+
+internal sealed record GlueJobCommand
+{
+    /// <summary>glueetl, gluestreaming, pythonshell or glueray.</summary>
+    public string? Name { get; init; }
+}
+
+/// <summary>What is read of a job's default arguments. They may hold secrets: no other name or value becomes an object.</summary>
+/// <param name="MetricsEnabled">Its runs report to CloudWatch.</param>
+[JsonConverter(typeof(GlueDefaultArgumentsConverter))]
+internal sealed record GlueDefaultArguments(bool MetricsEnabled);
+
+internal sealed class GlueDefaultArgumentsConverter : JsonConverter<GlueDefaultArguments>
+{
+    public override GlueDefaultArguments Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw new JsonException("default arguments must be an object");
+        var metrics = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isMetrics = reader.ValueTextEquals("--enable-metrics"u8);
+            reader.Read();
+            // To name it is enough; most leave it empty.
+            if (isMetrics)
+                metrics = reader.TokenType != JsonTokenType.String || !(reader.ValueTextEquals("false"u8) || reader.ValueTextEquals("False"u8));
+            reader.TrySkip(); // Whatever it is: the whole object is in memory here.
+        }
+
+        return new(metrics);
+    }
+
+    public override void Write(Utf8JsonWriter writer, GlueDefaultArguments value, JsonSerializerOptions options) => throw new NotSupportedException("is only read");
 }
 
 /// <param name="MaxResults">At most 200.</param>

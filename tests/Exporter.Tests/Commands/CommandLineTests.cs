@@ -84,7 +84,7 @@ public sealed class CommandLineTests
         Assert.Equal(2, await InvokeAsync($"{command} --config.file={file.Path}".Trim()));
         Assert.Equal(
             $"""
-            {file.Path}:1: aws[0]: has nothing to collect: add glue
+            {file.Path}:1: aws[0]: has nothing to collect: add glue, s3, dynamodb, or several of them
             {file.Path}:1: aws[0].region: expected an AWS region such as eu-west-1, found 'x'
             {file.Path}:2: awss: unknown key; did you mean 'aws'?
 

@@ -119,8 +119,8 @@ public sealed class ErrorsTests
     [InlineData("glue: { jobs: [a, \"\"] }", "aws[0].glue.jobs[1]: expected a name, in which * stands for any characters and ? for one: 1 to 255 characters on one line")]
     [InlineData("glue: { jobs: [\"^a$\"] }", "aws[0].glue.jobs[0]: expected a name, in which * stands for any characters and ? for one, not a regular expression: '^a$'")]
     [InlineData("labels: { region: x }", "aws[0].labels.region: is set by the source itself: choose another name than account_id, region")]
-    [InlineData("s3: { buckets: [a] }", "aws[0].s3: is not supported by this version")]
-    [InlineData("dynamodb: {}", "aws[0].dynamodb: is not supported by this version")]
+    [InlineData("s3: { storage_interval: 30s }", "aws[0].s3.storage_interval: expected a duration from 60s to 1d, found '30s'")]
+    [InlineData("max_usd_per_day: -1", "aws[0].max_usd_per_day: expected an amount of US dollars above 0, such as 2.50, found '-1'")]
     [InlineData("logs:", "aws[0].logs: is not supported by this version")]
     public void A_mistake_in_an_aws_source_is_located_and_explained(string line, string expected) =>
         Assert.Equal($"exporter.yml:3: {expected}", Refused($"""
@@ -136,7 +136,7 @@ public sealed class ErrorsTests
     [InlineData("airflow: []\naws:\n", "1: names no source: add airflow, aws, or both")]
     [InlineData("- airflow\n", "1: expected a mapping of keys, found a list")]
     [InlineData("hello", "1: expected a mapping of keys, found a single value")]
-    [InlineData("aws:\n- region: eu-west-1\n", "2: aws[0]: has nothing to collect: add glue")]
+    [InlineData("aws:\n- region: eu-west-1\n", "2: aws[0]: has nothing to collect: add glue, s3, dynamodb, or several of them")]
     [InlineData("aws:\n- region: Dublin\n  glue: {}", "2: aws[0].region: expected an AWS region such as eu-west-1, found 'Dublin'")]
     [InlineData("aws:\n- eu-west-1\n", "2: aws[0]: expected a mapping of keys, found a single value")]
     [InlineData("aws: { region: eu-west-1 }\n", "1: aws: expected a list: begin each item with '- ', found a mapping")]

@@ -113,6 +113,18 @@ public sealed class ExporterConfigurationTests
         Assert.Equal((null, null, null), (airflow.Url, airflow.ExternalUrl, airflow.Workers));
     }
 
+    [Theory]
+    [InlineData("cn-north-1", "arn:aws-cn:iam::012345678901:role/monitoring")]
+    [InlineData("us-gov-east-1", "arn:aws-us-gov:iam::012345678901:role/path/monitoring")]
+    [InlineData("eusc-de-east-1", "arn:aws-eusc:iam::012345678901:role/monitoring")]
+    [InlineData("us-isob-east-1", "arn:aws-iso-b:iam::012345678901:role/monitoring")]
+    public void Every_partition_of_AWS_is_known(string region, string role)
+    {
+        var aws = Assert.Single(Parse($"aws: [{{ region: {region}, account_id: \"012345678901\", role_arn: \"{role}\", use_fips: true, glue: }}]").Aws);
+
+        Assert.Equal((region, role, true), (aws.Region, aws.RoleArn, aws.UseFips));
+    }
+
     [Fact]
     public void Every_key_of_an_environment_of_Amazon_reaches_its_place()
     {

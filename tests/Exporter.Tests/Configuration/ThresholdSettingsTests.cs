@@ -45,7 +45,33 @@ public sealed class ThresholdSettingsTests
         Assert.Null(thresholds.TaskDuration.ForTask("any", "other", "load", isSensor: false));
     }
 
+    [Fact]
+    public void A_Glue_job_is_measured_by_its_baseline_unless_something_else_is_configured()
+    {
+        var (minute, hour) = (TimeSpan.FromMinutes(1), TimeSpan.FromHours(1));
+        var plain = Parse("").Thresholds.GlueJobDuration;
+        Assert.Equal((minute, null), (plain.For("eu-west-1", "any", minute), plain.For("eu-west-1", "any", null)));
+
+        var thresholds = Parse("""
+            thresholds:
+              glue_job_duration:
+                default: 1h
+                overrides:
+                  - { source: staging, value: never }
+                  - { job: "music_*", value: baseline }
+                  - { job: load, value: 90m }
+            """).Thresholds.GlueJobDuration;
+        Assert.Null(thresholds.For("staging", "music_load", minute));
+        Assert.Equal(minute, thresholds.For("eu-west-1", "music_load", minute));
+        Assert.Null(thresholds.For("eu-west-1", "music_load", null));
+        Assert.Equal(TimeSpan.FromMinutes(90), thresholds.For("eu-west-1", "load", minute));
+        Assert.Equal(hour, thresholds.For("eu-west-1", "other", minute));
+    }
+
     [Theory]
+    [InlineData("glue_job_duration: { default: usual }", "thresholds.glue_job_duration.default: expected baseline, never, or a duration such as 30s, 1h30m or 35d, found 'usual'")]
+    [InlineData("glue_job_duration: { overrides: [{ job: a }] }", "thresholds.glue_job_duration.overrides[0].value: is required: baseline, a duration from 1s to 365d, or never")]
+    [InlineData("dag_run_duration: { default: baseline }", "thresholds.dag_run_duration.default: expected a duration such as 30s, 1h30m or 35d, found 'baseline'")]
     [InlineData("dag_run_duration: { overrides: [{ dag: a }] }", "thresholds.dag_run_duration.overrides[0].value: is required: a duration from 1s to 365d, or never")]
     [InlineData("dag_run_duration: { overrides: [{ dag: a, task: b, value: 1h }] }", "thresholds.dag_run_duration.overrides[0].task: unknown key")]
     [InlineData("task_duration: { default: 0 }", "thresholds.task_duration.default: expected a duration from 1s to 365d")]

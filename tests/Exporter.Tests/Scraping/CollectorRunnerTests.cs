@@ -94,6 +94,65 @@ public sealed class CollectorRunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_incomplete_is_published_and_told_as_a_failure()
+    {
+        var runner = Runner();
+        collector.Collect = _ => Task.FromResult(1);
+        await Run(runner);
+        var whole = time.GetUtcNow();
+        collector.Failure = new IOException("one of two is missing");
+        for (var i = 2; i < 9; i++)
+        {
+            var value = i;
+            time.Advance(TimeSpan.FromSeconds(30));
+            collector.Collect = _ => Task.FromResult(value);
+            await Run(runner);
+            runner.ExpireIfStale();
+            Assert.Equal(value, Sample("pool_slots{environment=\"production\",pool=\"default\"}"));
+        }
+
+        Assert.Equal((0, whole.ToUnixTimeSeconds()), (Health("success"), Health("last_success_timestamp_seconds")));
+        Assert.Equal("one of two is missing", runner.Status!.Error);
+        Assert.Single(log.All);
+        collector.Failure = null;
+        await Run(runner);
+        Assert.Equal((1, time.GetUtcNow().ToUnixTimeSeconds()), (Health("success"), Health("last_success_timestamp_seconds")));
+    }
+
+    [Fact]
+    public async Task What_is_incomplete_is_as_old_as_its_beginning_and_brings_nothing_stale_back()
+    {
+        var runner = Runner();
+        collector.Collect = _ => Task.FromResult(1);
+        await Run(runner);
+
+        // The source answers once, and then keeps the collection waiting.
+        collector.Failure = new IOException("the others are silent");
+        collector.Collect = _ =>
+        {
+            time.Advance(Options.StaleAfter - TimeSpan.FromSeconds(1));
+            return Task.FromResult(2);
+        };
+        await Run(runner);
+        runner.ExpireIfStale();
+        Assert.Equal(2, Sample("pool_slots{environment=\"production\",pool=\"default\"}"));
+        time.Advance(TimeSpan.FromSeconds(1));
+        runner.ExpireIfStale();
+        Assert.DoesNotContain("pool_slots", Page());
+
+        collector.Collect = _ =>
+        {
+            collector.Count("etl", 1);
+            time.Advance(Options.StaleAfter);
+            return Task.FromResult(3);
+        };
+        await Run(runner);
+        Assert.DoesNotContain("pool_slots", Page());
+        Assert.Contains("dag_runs_total", Page());
+        Assert.Equal(2, log.All.Count);
+    }
+
+    [Fact]
     public async Task Nothing_is_stale_before_it_was_there()
     {
         var runner = Runner();
@@ -377,7 +436,9 @@ public sealed class CollectorRunnerTests : IDisposable
         foreach (var seconds in expected)
             AssertAround(seconds, await NextWait(thenFail: true));
         AssertAround(120, await NextWait(thenFail: false));
-        AssertAround(20, await NextWait(thenFail: false));
+        collector.Failure = new IOException("one of two is missing");
+        for (var i = 0; i < 4; i++)
+            AssertAround(20, await NextWait(thenFail: false));
         await stopping.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 

@@ -18,6 +18,9 @@ internal sealed class FakeCollector(Ledger ledger) : Collector<int>
 
     public IReadOnlyList<(string Pool, double Value)>? Samples { get; set; }
 
+    /// <summary>Of what is collected from now on, though the rest is good.</summary>
+    public Exception? Failure { get; set; }
+
     public bool Anonymous { get; set; }
 
     /// <summary>Names the source: two collectors of one source would publish the same series.</summary>
@@ -63,6 +66,8 @@ internal sealed class FakeCollector(Ledger ledger) : Collector<int>
             Running = false;
         }
     }
+
+    protected internal override Exception? FailureIn(int snapshot) => Failure;
 
     protected internal override void Write(int snapshot, MetricSink sink)
     {

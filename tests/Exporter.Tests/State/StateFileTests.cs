@@ -148,14 +148,14 @@ public sealed class StateFileTests : IDisposable
         Sql("PRAGMA user_version = 7");
         var before = File.ReadAllBytes(Database);
         var e = Assert.Throws<StateException>(Open);
-        Assert.Equal($"{Database}: written by a newer version (schema 7, this one knows 2); run that version or move the file away", e.Message);
+        Assert.Equal($"{Database}: written by a newer version (schema 7, this one knows 3); run that version or move the file away", e.Message);
         Assert.Equal(before, File.ReadAllBytes(Database));
         // And the lock is given back.
         File.Delete(Database);
         Open().Dispose();
     }
 
-    /// <remarks>Schema 1 stored 16 bytes of a key and the day since 0001-01-01.</remarks>
+    /// <remarks>Schema 1 stored 16 bytes of a key and the day since 0001-01-01; before schema 3 series had no periods.</remarks>
     [Fact]
     public void A_file_of_schema_1_keeps_every_key_and_its_day()
     {
@@ -165,6 +165,7 @@ public sealed class StateFileTests : IDisposable
         Sql("""
             DROP TABLE event;
             CREATE TABLE event (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+            ALTER TABLE series DROP COLUMN periods;
             PRAGMA user_version = 1
             """);
         using (var connection = Connect())
@@ -191,7 +192,7 @@ public sealed class StateFileTests : IDisposable
         }
 
         Assert.Equal((long)Keys, Sql("SELECT count(*) FROM event"));
-        Assert.Equal(2L, Sql("PRAGMA user_version"));
+        Assert.Equal(3L, Sql("PRAGMA user_version"));
         Assert.Empty(log.All);
 
         // The days are those of before: after twenty more, what is older than 35 is forgotten, and the rest is not.

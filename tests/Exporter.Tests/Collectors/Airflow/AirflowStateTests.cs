@@ -161,7 +161,7 @@ public sealed class AirflowStateTests
             for (var i = 0; i < 5; i++)
             {
                 var sink = new MetricSink(pools.Identity!.Labels, [.. pools.Metrics], 100);
-                (await pools.FetchAsync(default))(sink);
+                (await pools.FetchAsync(default)).Write(sink);
                 Assert.Equal(7, sink.Count);
             }
             Assert.Equal(["environment=production", "team=data"], pools.Identity!.Labels.Select(label => $"{label.Key}={label.Value}"));

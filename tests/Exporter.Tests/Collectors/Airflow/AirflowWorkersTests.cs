@@ -63,7 +63,7 @@ public sealed class AirflowWorkersTests
         var asked = rig.Requests[1].Body;
         Assert.Equal((At(5, 52).ToUnixTimeSeconds(), At(6, 0).ToUnixTimeSeconds()), ((long)asked["StartTime"]!, (long)asked["EndTime"]!));
         Assert.Equal(
-            """{"Id":"memory3","MetricStat":{"Metric":{"Namespace":"AWS/MWAA","MetricName":"MemoryUtilization","Dimensions":[{"Name":"Environment","Value":"music-streaming"},{"Name":"Cluster","Value":"WebServer"}]},"Period":60,"Stat":"Average"}}""",
+            """{"Id":"m7","MetricStat":{"Metric":{"Namespace":"AWS/MWAA","MetricName":"MemoryUtilization","Dimensions":[{"Name":"Environment","Value":"music-streaming"},{"Name":"Cluster","Value":"WebServer"}]},"Period":60,"Stat":"Average"}}""",
             asked["MetricDataQueries"]![7]!.ToJsonString());
     }
 

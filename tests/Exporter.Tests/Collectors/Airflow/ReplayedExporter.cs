@@ -51,7 +51,7 @@ internal sealed class ReplayedExporter : IDisposable
         if (now > Time.GetUtcNow())
             Time.SetUtcNow(now);
         foreach (var collector in Collectors.Where(collector => names.Length == 0 || names.Contains(collector.Name)))
-            Gauges[collector.Name] = Write(collector, await collector.FetchAsync(default));
+            Gauges[collector.Name] = Write(collector, (await collector.FetchAsync(default)).Write);
     }
 
     /// <summary>The gauges of the last collection of each collector.</summary>

@@ -7,6 +7,22 @@ using PipelineExporter.Tests.Sources.Aws;
 
 namespace PipelineExporter.Tests.Collectors.Aws;
 
+/// <summary>A job as Glue has it.</summary>
+internal sealed record FakeJob(string Name, DateTimeOffset Created, int MaxRetries)
+{
+    /// <summary>From then on, until it is created, Glue does not know it: deleted, and made again.</summary>
+    public DateTimeOffset? Deleted { get; init; }
+
+    public string Command { get; init; } = "glueetl";
+
+    public string Arguments { get; init; } = """{"--password":"hunter2"}""";
+
+    public static implicit operator FakeJob((string Name, DateTimeOffset Created, int MaxRetries) job) => new(job.Name, job.Created, job.MaxRetries);
+
+    /// <summary>Of a job that was made again, its first life began long ago.</summary>
+    public DateTimeOffset? CreatedAt(DateTimeOffset at) => at >= Created ? Created : at < Deleted ? DateTimeOffset.UnixEpoch : null;
+}
+
 /// <summary>A run as Glue will have it: what is told of it depends on the time.</summary>
 /// <param name="Ends">Null for a run that never ends.</param>
 internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, DateTimeOffset? Ends, string State = "SUCCEEDED")
@@ -18,9 +34,17 @@ internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, Dat
     /// <summary>Until then it waits.</summary>
     public DateTimeOffset? RunsFrom { get; init; }
 
+    /// <summary>Until then no list has it.</summary>
+    public DateTimeOffset? VisibleFrom { get; init; }
+
     public string ExecutionClass { get; init; } = "STANDARD";
 
     public double? DpuSeconds { get; init; }
+
+    /// <summary>In which it used resources.</summary>
+    public double Seconds => (Ends!.Value - (RunsFrom is { } runs && runs < Ends ? runs : RunsFrom is null ? Starts : Ends.Value)).TotalSeconds;
+
+    public bool IsVisible(DateTimeOffset at) => (VisibleFrom ?? Starts) <= at;
 
     public bool HasEnded(DateTimeOffset at) => Ends <= at;
 
@@ -30,7 +54,7 @@ internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, Dat
 /// <summary>Glue and CloudWatch by their JSON protocols, without a network, as of the given clock.</summary>
 internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
 {
-    public List<(string Name, DateTimeOffset Created, int MaxRetries)> Jobs { get; } = [];
+    public List<FakeJob> Jobs { get; } = [];
 
     public List<FakeRun> Runs { get; } = [];
 
@@ -81,21 +105,22 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
 
     private JsonObject GetJobs() => new()
     {
-        [nameof(Jobs)] = new JsonArray([.. Jobs.Where(job => job.Created <= time.GetUtcNow()).Select(job => (JsonNode)new JsonObject
+        [nameof(Jobs)] = new JsonArray([.. Jobs.Where(job => job.CreatedAt(time.GetUtcNow()) is not null).Select(job => (JsonNode)new JsonObject
         {
-            ["Name"] = job.Name, ["CreatedOn"] = Seconds(job.Created), ["MaxRetries"] = job.MaxRetries, ["ExecutionClass"] = "STANDARD",
-            ["DefaultArguments"] = new JsonObject { ["--password"] = "hunter2" },
+            ["Name"] = job.Name, ["CreatedOn"] = Seconds(job.CreatedAt(time.GetUtcNow())!.Value), ["MaxRetries"] = job.MaxRetries, ["ExecutionClass"] = "STANDARD",
+            ["GlueVersion"] = "5.0", ["WorkerType"] = "G.2X", ["Command"] = new JsonObject { ["Name"] = job.Command, ["ScriptLocation"] = "s3://hunter2" },
+            ["DefaultArguments"] = JsonNode.Parse(job.Arguments),
         })]),
     };
 
     private JsonObject? GetJobRuns(JsonNode body)
     {
         var now = time.GetUtcNow();
-        if (!Jobs.Any(job => job.Name == (string)body["JobName"]!))
+        if (!Jobs.Any(job => job.Name == (string)body["JobName"]! && job.CreatedAt(now) is not null))
             return null;
         var from = int.Parse((string?)body["NextToken"] ?? "0", CultureInfo.InvariantCulture);
         var size = Math.Min((int?)body["MaxResults"] ?? 200, LargestPage);
-        var runs = Runs.Where(run => run.Job == (string)body["JobName"]! && run.Starts <= now)
+        var runs = Runs.Where(run => run.Job == (string)body["JobName"]! && run.IsVisible(now))
             .OrderByDescending(run => run.Starts).ThenByDescending(run => run.Id, StringComparer.Ordinal).ToList();
         var answer = new JsonObject { ["JobRuns"] = new JsonArray([.. runs.Skip(from).Take(size).Select(run => (JsonNode)Shape(run, now))]) };
         if (from + size < runs.Count)
@@ -110,7 +135,7 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
             ["Id"] = run.Id, ["Attempt"] = run.Attempt, ["JobName"] = run.Job, ["StartedOn"] = Seconds(run.Starts),
             ["LastModifiedOn"] = Seconds(run.HasEnded(now) ? run.Ends!.Value : run.Starts), ["JobRunState"] = run.StateAt(now),
             ["Arguments"] = new JsonObject { ["--password"] = "hunter2" }, ["ErrorMessage"] = "failed with hunter2",
-            ["ExecutionTime"] = run.HasEnded(now) ? (int)(run.Ends!.Value - run.Starts).TotalSeconds : 0,
+            ["ExecutionTime"] = run.HasEnded(now) ? (int)run.Seconds : 0,
             ["WorkerType"] = "G.2X", ["NumberOfWorkers"] = 5, ["MaxCapacity"] = 10.0, ["ExecutionClass"] = run.ExecutionClass,
         };
         if (run.PreviousRunId is { } previous)

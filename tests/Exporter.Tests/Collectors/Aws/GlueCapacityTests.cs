@@ -40,5 +40,6 @@ public sealed class GlueCapacityTests
     [InlineData(-1)]
     [InlineData(double.NaN)]
     [InlineData(double.PositiveInfinity)]
+    [InlineData(1e12)]
     public void A_counter_never_gets_nonsense(double told) => Assert.Equal(0, GlueCapacity.DpuSeconds(new() { DPUSeconds = told }));
 }

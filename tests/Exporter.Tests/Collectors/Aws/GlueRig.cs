@@ -36,7 +36,8 @@ internal sealed class GlueRig : IDisposable
 
     public GlueJobs Jobs { get; private set; } = null!;
 
-    public GlueMetrics Metrics { get; private set; } = null!;
+    /// <summary>By default as the exporter's: what follows from the baseline.</summary>
+    public Func<string, TimeSpan?, TimeSpan?> Threshold { get; set; } = (_, fromBaseline) => fromBaseline;
 
     /// <summary>What a new process finds: the state file, and nothing remembered.</summary>
     public void Restart(Func<string, bool>? nowSelected = null)
@@ -47,12 +48,11 @@ internal sealed class GlueRig : IDisposable
 
     public Task<GlueJobsSnapshot> PollAsync() => Jobs.CollectAsync(CancellationToken.None);
 
-    /// <summary>Runs both collectors once as the exporter does; gives what is published then.</summary>
+    /// <summary>Runs the collector once as the exporter does; gives what is published then.</summary>
     public async Task<string> PublishAsync(LogLines log)
     {
         var store = new SnapshotStore();
-        foreach (var collector in (ICollector[])[Jobs, Metrics])
-            await new CollectorRunner(collector, ledger, store, RunnerOptions.For(collector.Interval), Time, log).RunOnceAsync(CancellationToken.None);
+        await new CollectorRunner(Jobs, ledger, store, RunnerOptions.For(Jobs.Interval), Time, log).RunOnceAsync(CancellationToken.None);
         return string.Concat(store.Page.Plain.Select(System.Text.Encoding.UTF8.GetString));
     }
 
@@ -101,8 +101,7 @@ internal sealed class GlueRig : IDisposable
         ledger = new(StateFile.Open(directory.FullName, Time, NullLogger.Instance), new ScrapeLog(), Time, LedgerOptions.Default);
         source = Glue.Source();
         catalog = new(source, nowSelected ?? isSelected, Time);
-        Jobs = new(source, catalog, ledger, TimeSpan.FromMinutes(1));
-        Metrics = new(source, catalog, TimeSpan.FromMinutes(1));
+        Jobs = new(source, catalog, ledger, Time, new(nowSelected ?? isSelected, Threshold, TimeSpan.FromMinutes(1)));
     }
 
     private void Stop()

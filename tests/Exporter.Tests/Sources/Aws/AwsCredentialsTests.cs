@@ -2,6 +2,7 @@ using Amazon.Runtime;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Sources.Aws;
+using PipelineExporter.Stack.Tests.Tools;
 
 namespace PipelineExporter.Tests.Sources.Aws;
 
@@ -38,7 +39,10 @@ public sealed class AwsCredentialsTests
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var roles = 0;
         await using var aws = await FakeAws.StartAsync((context, request) =>
-            Sts(context, request, time.GetUtcNow().AddHours(1), request.Target is null ? Interlocked.Increment(ref roles) : 0));
+        {
+            context.Response.Headers.Date = time.GetUtcNow().ToString("r");
+            return Sts(context, request, time.GetUtcNow().AddHours(1), request.Target is null ? Interlocked.Increment(ref roles) : 0);
+        });
         using var source = aws.Source(time, role: Role);
 
         await source.Glue.GetJobsAsync(new(), Now);
@@ -46,8 +50,9 @@ public sealed class AwsCredentialsTests
         await source.Glue.GetJobsAsync(new(), Now);
         Assert.Equal(1, roles);
 
-        time.Advance(TimeSpan.FromMinutes(19)); // One minute before the end.
+        time.Advance(TimeSpan.FromMinutes(16)); // Four minutes before the end.
         await source.Glue.GetJobsAsync(new(), Now);
+        Assert.Equal("session-1", aws.Requests.Last(request => request.Target is not null).Token);
         var deadline = Task.Delay(TimeSpan.FromSeconds(10));
         while (Volatile.Read(ref roles) < 2 && !deadline.IsCompleted)
             await Task.Delay(10); // The SDK renews in the background while the old keys still hold.
@@ -72,19 +77,64 @@ public sealed class AwsCredentialsTests
     }
 
     [Fact]
-    public async Task A_session_that_AWS_calls_expired_is_renewed_for_the_next_request()
+    public async Task A_role_that_nobody_is_there_to_give_is_named_too()
+    {
+        var port = Port.Free();
+        using var source = new AwsSource(
+            new() { Name = "a", Region = "eu-west-1", EndpointUrl = new($"http://127.0.0.1:{port}"), Role = Role }, TimeProvider.System, keys: FakeAws.Keys,
+            resilience: new() { Retries = 1 }, environment: _ => null);
+
+        var error = await Assert.ThrowsAsync<AwsException>(() => source.Glue.GetJobsAsync(new(), Now));
+
+        Assert.Equal($"Glue GetJobs: the role arn:aws:iam::210987654321:role/monitoring could not be assumed: Connection refused (127.0.0.1:{port})", error.Message);
+    }
+
+    [Fact]
+    public async Task A_session_that_AWS_calls_expired_is_renewed_and_the_request_sent_again()
     {
         var roles = 0;
         await using var aws = await FakeAws.StartAsync((context, request) =>
-            request.Target is null ? Sts(context, request, TimeProvider.System.GetUtcNow().AddHours(1), ++roles)
-            : request.Headers["X-Amz-Security-Token"] == "session-1" ? AwsSourceTests.Fail(context, 400, """{"__type":"ExpiredTokenException"}""")
+            request.Target is null ? Sts(context, request, TimeProvider.System.GetUtcNow().AddHours(1), Interlocked.Increment(ref roles))
+            : request.Token == "session-1" ? AwsSourceTests.Fail(context, 400, """{"__type":"ExpiredTokenException"}""")
             : context.Response.WriteAsync("""{"Jobs":[]}"""));
         using var source = aws.Source(role: Role);
 
-        await Assert.ThrowsAsync<AwsException>(() => source.Glue.GetJobsAsync(new(), Now));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => source.Glue.GetJobsAsync(new(), Now)));
+
+        Assert.Equal("session-2", aws.Requests.Last().Token);
+        Assert.Equal(2, roles); // One renewal for all that were on their way.
+    }
+
+    [Fact]
+    public async Task Keys_that_nobody_renews_are_tried_once_and_what_to_do_is_said()
+    {
+        await using var aws = await FakeAws.StartAsync((context, _) => AwsSourceTests.Fail(context, 400, """{"__type":"ExpiredTokenException"}"""));
+        using var source = aws.Source();
+
+        var error = await Assert.ThrowsAsync<AwsException>(() => source.Glue.GetJobsAsync(new(), Now));
+
+        Assert.Contains("The session has expired: renew it", error.Message, StringComparison.Ordinal);
+        Assert.Single(aws.Requests);
+    }
+
+    [Fact]
+    public async Task A_role_whose_own_keys_have_expired_is_assumed_with_new_ones()
+    {
+        var roles = 0;
+        await using var aws = await FakeAws.StartAsync((context, request) => request switch
+        {
+            { Target: not null } => context.Response.WriteAsync("""{"Jobs":[]}"""),
+            { Token: "session-1" } => AwsSourceTests.Fail(
+                context, 403, "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token is expired</Message></Error></ErrorResponse>"),
+            _ => Sts(context, request, TimeProvider.System.GetUtcNow().AddHours(1), Interlocked.Increment(ref roles)),
+        });
+        var profile = new AssumeRoleAWSCredentials(new BasicAWSCredentials("AKIDPROFILE", "secret"), "arn:aws:iam::210987654321:role/of-profile", "a");
+        using var source = new AwsSource(
+            new() { Name = "a", Region = "eu-west-1", EndpointUrl = aws.Address, Role = Role }, TimeProvider.System, keys: profile, environment: _ => null);
+
         await source.Glue.GetJobsAsync(new(), Now);
 
-        Assert.Equal("session-2", aws.Requests.Last().Headers["X-Amz-Security-Token"]);
+        Assert.Equal(["AKIDPROFILE", "ASIA1", "AKIDPROFILE", "ASIA2", "ASIA3"], aws.Requests.Select(request => request.Key));
     }
 
     // The SDK makes such keys of a profile that names a role.

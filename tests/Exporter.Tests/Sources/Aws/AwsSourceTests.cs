@@ -104,6 +104,41 @@ public sealed class AwsSourceTests
         Assert.Single(aws.Requests);
     }
 
+    // What the policy in the documentation allows must be what a refusal names.
+    [Theory]
+    [InlineData("Glue", "GetJobRuns", "glue:GetJobRuns")]
+    [InlineData("CloudWatch", "GetMetricData", "cloudwatch:GetMetricData")]
+    [InlineData("CloudWatch", "ListMetrics", "cloudwatch:ListMetrics")]
+    [InlineData("DynamoDB", "ListTables", "dynamodb:ListTables")]
+    [InlineData("DynamoDB", "DescribeTable", "dynamodb:DescribeTable")]
+    [InlineData("S3", "ListBuckets", "s3:ListAllMyBuckets")]
+    [InlineData("S3", "GetBucketLocation", "s3:GetBucketLocation")]
+    [InlineData("S3", "GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration")]
+    [InlineData("S3", "ListBucketMetricsConfigurations", "s3:GetMetricsConfiguration")]
+    [InlineData("MWAA", "InvokeRestApi", "airflow:InvokeRestApi")]
+    [InlineData("STS", "AssumeRole", "sts:AssumeRole")]
+    public void The_action_to_allow_is_IAMs_name_of_the_operation(string service, string operation, string action)
+    {
+        var known = new[] { AwsService.Glue, AwsService.CloudWatch, AwsService.DynamoDb, AwsService.S3, AwsService.Mwaa, AwsService.SecurityToken };
+        Assert.Equal(action, known.Single(candidate => candidate.Id == service).ActionOf(operation));
+    }
+
+    [Fact]
+    public async Task A_region_that_does_not_have_the_service_is_told_by_the_name_that_nobody_knows()
+    {
+        using var source = new AwsSource(
+            new() { Name = "a", Region = "eu-west-1", EndpointUrl = new("http://glue.nowhere-1.invalid") }, TimeProvider.System, keys: FakeAws.Keys,
+            resilience: new() { Retries = 1, Delay = TimeSpan.FromMilliseconds(1) }, environment: _ => null);
+
+        var error = await Assert.ThrowsAsync<AwsException>(() => source.Glue.GetJobsAsync(new(), Now));
+        var account = await Assert.ThrowsAsync<AwsException>(() => source.GetIdentityAsync(Now));
+
+        Assert.Equal(
+            "Glue GetJobs: the name glue.nowhere-1.invalid is unknown: check region (which may lack the service), endpoint_url and DNS", error.Message);
+        Assert.StartsWith("STS GetCallerIdentity: ", account.Message, StringComparison.Ordinal);
+        Assert.Contains("glue.nowhere-1.invalid", account.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(400, """{"__type":"com.amazonaws.glue#EntityNotFoundException","Message":"Job is not found"}""", "EntityNotFoundException", "Job is not found")]
     [InlineData(400, """{"__type":"ExpiredTokenException","message":"The security token is expired"}""", "ExpiredTokenException", "renew it")]

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
 using Amazon.Runtime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -10,7 +11,19 @@ using PipelineExporter.Sources.Aws;
 namespace PipelineExporter.Tests.Sources.Aws;
 
 /// <summary>A request as it came in.</summary>
-internal sealed record FakeRequest(string? Target, string? ContentType, IReadOnlyDictionary<string, string> Headers, string Body);
+internal sealed record FakeRequest(string? Target, string? ContentType, IReadOnlyDictionary<string, string> Headers, string Body)
+{
+    /// <summary>With the query.</summary>
+    public string Path { get; init; } = "/";
+
+    /// <summary>The access key that signed it; empty without a signature.</summary>
+    public string Key => Headers.GetValueOrDefault("Authorization", "").Split("Credential=")[^1].Split('/')[0];
+
+    public string Token => Headers.GetValueOrDefault("X-Amz-Security-Token", "");
+
+    public DateTimeOffset SignedAt => DateTimeOffset.ParseExact(
+        Headers["X-Amz-Date"], "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+}
 
 /// <summary>A web server on the loopback that answers as the test tells it to.</summary>
 internal sealed class FakeAws : IAsyncDisposable
@@ -42,7 +55,7 @@ internal sealed class FakeAws : IAsyncDisposable
             var request = new FakeRequest(
                 context.Request.Headers["X-Amz-Target"], context.Request.ContentType,
                 context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
-                await reader.ReadToEndAsync());
+                await reader.ReadToEndAsync()) { Path = context.Request.Path + context.Request.QueryString.ToString() };
             fake.Requests.Enqueue(request);
             context.Response.ContentType = "application/x-amz-json-1.1";
             await fake.Answer(context, request);

@@ -1,4 +1,4 @@
-namespace PipelineExporter.Collectors.Airflow;
+namespace PipelineExporter.Collectors;
 
 /// <summary>Instants as Prometheus has them.</summary>
 internal static class UnixTime

@@ -1,15 +1,15 @@
 using Microsoft.Extensions.Time.Testing;
-using PipelineExporter.Sources.Airflow;
+using PipelineExporter.Sources.Aws;
 
-namespace PipelineExporter.Tests.Sources.Airflow;
+namespace PipelineExporter.Tests.Sources.Aws;
 
-public sealed class MwaaPaceTests
+public sealed class AwsPaceTests
 {
     [Fact]
     public async Task A_second_holds_as_many_at_once_and_then_one_after_another()
     {
         var time = new FakeTimeProvider();
-        var pace = new MwaaPace(5, time);
+        var pace = new AwsPace(5, time);
 
         var tasks = Enumerable.Range(0, 12).Select(_ => pace.WaitAsync(default)).ToArray();
 
@@ -25,7 +25,7 @@ public sealed class MwaaPaceTests
     public void A_pause_fills_the_bucket_and_no_more_than_that()
     {
         var time = new FakeTimeProvider();
-        var pace = new MwaaPace(5, time);
+        var pace = new AwsPace(5, time);
         for (var i = 0; i < 5; i++)
             Assert.True(pace.WaitAsync(default).IsCompleted);
         Assert.False(pace.WaitAsync(default).IsCompleted);
@@ -39,7 +39,7 @@ public sealed class MwaaPaceTests
     public async Task Whoever_gives_up_waiting_is_let_go()
     {
         var time = new FakeTimeProvider();
-        var pace = new MwaaPace(1, time);
+        var pace = new AwsPace(1, time);
         Assert.True(pace.WaitAsync(default).IsCompleted);
         using var caller = new CancellationTokenSource();
         var waiting = pace.WaitAsync(caller.Token);

@@ -1,0 +1,117 @@
+using System.Globalization;
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Collectors.Aws.CloudWatch;
+
+/// <summary>
+/// What a source's requests cost, and the brake on it: what was spent on a day is kept in the state file, so that no restart
+/// gets around the limit. For one collection at a time.
+/// </summary>
+/// <param name="limit">US dollars a UTC day of the account; null for none.</param>
+internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? limit)
+{
+    private const string SpentKey = "aws.spent";
+
+    private static readonly MetricDesc Requests = MetricDesc.Counter(
+        "pipeline_exporter_aws_requests_total", "Requests that AWS answered, by service and operation.", "service", "operation");
+
+    private static readonly MetricDesc Cost = MetricDesc.Counter(
+        "pipeline_exporter_aws_cost_usd_total", "What AWS takes for the exporter's requests by its price list: of a group of CloudWatch's metrics, or of the requests of an operation.", "group");
+
+    private static readonly MetricDesc Brake = MetricDesc.Gauge(
+        "pipeline_exporter_aws_spend_brake", "Whether max_usd_per_day slows the group down (1) or not (0).", "group");
+
+    private static readonly MetricDesc Limit = MetricDesc.Gauge(
+        "pipeline_exporter_aws_spend_limit_usd", "What the account's requests may cost a UTC day at most: max_usd_per_day.");
+
+    private static readonly MetricDesc Today = MetricDesc.Gauge(
+        "pipeline_exporter_aws_spend_today_usd", "What the account's requests have cost since midnight UTC, all its configured regions together.");
+
+    private readonly Dictionary<(string Service, string Operation), long> counted = [];
+    private readonly List<GaugeSample> samples = [];
+    private DateOnly today;
+    private double? spent;
+    private double pending;
+    private double left = double.PositiveInfinity;
+
+    public static IReadOnlyList<MetricDesc> Metrics { get; } = [Requests, Cost, Brake, Limit, Today];
+
+    /// <summary>Works out how fast each group may go on.</summary>
+    /// <returns>By group the interval; null for one that stands still.</returns>
+    public IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> Apply(IReadOnlyList<GroupCost> groups, SourceLedger state, DateTimeOffset now)
+    {
+        var day = DateOnly.FromDateTime(now.UtcDateTime);
+        spent ??= Stored(state, day);
+        if (today != day)
+            (today, spent) = (day, today == default ? spent : 0);
+
+        var (account, share) = budgets.Of(source.AccountId!).Report(source.Name, day, spent.Value, groups.Sum(group => group.UsdPerDay));
+        left = limit is { } most ? (most - account) * share : double.PositiveInfinity;
+        var untilMidnight = TimeSpan.FromDays(1) - now.UtcDateTime.TimeOfDay;
+        var speed = limit is null
+            ? groups.ToDictionary(group => group.Group, group => (TimeSpan?)group.Group.Interval)
+            : SpendBrake.Intervals(groups, left, untilMidnight);
+
+        samples.Clear();
+        samples.Add(new(Today, [], account));
+        if (limit is { } usd)
+            samples.Add(new(Limit, [], usd));
+        samples.AddRange(speed.Select(group => new GaugeSample(Brake, [group.Key.Name], group.Value == group.Key.Interval ? 0 : 1)));
+        return speed;
+    }
+
+    /// <summary>Those that are left money for, the important ones first.</summary>
+    public List<PlannedQuestion> Afford(List<PlannedQuestion> due)
+    {
+        var usd = CloudWatchCost.Billed(due.Select(question => question.Query)) * AwsPrices.Metric;
+        if (usd <= left)
+            return due;
+        var most = (int)(Math.Max(0, left) / AwsPrices.Metric);
+        return
+        [
+            .. due.GroupBy(question => (object)question.Query.Metric, ReferenceEqualityComparer.Instance)
+                .OrderByDescending(metric => metric.First().Metric.Group.Importance)
+                .Take(most)
+                .SelectMany(metric => metric),
+        ];
+    }
+
+    public void Add(string group, double usd, LedgerBatch batch)
+    {
+        batch.Add(Cost, usd, group);
+        pending += usd;
+    }
+
+    /// <summary>Commits the batch, together with what was spent.</summary>
+    /// <exception cref="StateException">Nothing was stored.</exception>
+    public void Commit(LedgerBatch batch)
+    {
+        var requests = source.Usage.Requests.ToDictionary();
+        foreach (var (operation, count) in requests)
+        {
+            var since = count - counted.GetValueOrDefault(operation);
+            batch.Add(Requests, since, operation.Service, operation.Operation);
+            if (AwsPrices.Request(operation.Service, operation.Operation) is > 0 and var price)
+                Add(operation.Operation, since * price, batch);
+        }
+
+        var (usd, total) = (pending, (spent ?? 0) + pending);
+        pending = 0;
+        batch.SetValue(SpentKey, string.Create(CultureInfo.InvariantCulture, $"{today:yyyy-MM-dd} {total:R}"));
+        // Spent it is, stored or not.
+        spent += usd;
+        batch.Commit();
+        foreach (var (operation, count) in requests)
+            counted[operation] = count;
+    }
+
+    public IEnumerable<GaugeSample> Samples() => samples;
+
+    private static double Stored(SourceLedger state, DateOnly day) =>
+        state.GetValue(SpentKey)?.Split(' ') is [var date, var usd] && date == day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)
+            && double.TryParse(usd, CultureInfo.InvariantCulture, out var known) && double.IsFinite(known)
+            ? known
+            : 0;
+}

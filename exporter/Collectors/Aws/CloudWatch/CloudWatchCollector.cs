@@ -1,0 +1,229 @@
+using System.Collections.Immutable;
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Collectors.Aws.CloudWatch;
+
+/// <summary>One sample of a gauge.</summary>
+internal readonly record struct GaugeSample(MetricDesc Gauge, string[] Labels, double Value);
+
+/// <param name="Failure">Why some requests were not answered; null when all were.</param>
+internal sealed record CloudWatchSnapshot(IReadOnlyList<GaugeSample> Samples, AwsException? Failure = null);
+
+/// <summary>
+/// Asks CloudWatch for what can be new: each metric when its next datapoint can exist, all that are due in as few calls as it
+/// takes. Sums are counted period by period; of anything else the newest datapoint is shown while it is fresh.
+/// </summary>
+internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPlan plan, Ledger ledger, AwsSpend spend, ILogger log) : Collector<CloudWatchSnapshot>, IPlannedCollector
+{
+    private const int MinutesOfDay = 24 * 60;
+
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
+
+    private static readonly MetricDesc Late = MetricDesc.Gauge(
+        "pipeline_exporter_cloudwatch_late_metrics", "Metrics whose newest datapoint was not there when it was asked for.", "group");
+
+    private static readonly MetricDesc FailedMetrics = MetricDesc.Gauge(
+        "pipeline_exporter_cloudwatch_failed_metrics", "Metrics that were not answered when they were last asked for.", "group");
+
+    private static readonly MetricDesc ConfiguredInterval = MetricDesc.Gauge(
+        "pipeline_exporter_cloudwatch_configured_interval_seconds", "Time from one question for the group's metrics to the next, as configured.", "group");
+
+    private static readonly MetricDesc IntervalNow = MetricDesc.Gauge(
+        "pipeline_exporter_cloudwatch_interval_seconds", "Time from one question for the group's metrics to the next, as it is now; +Inf while none is asked.", "group");
+
+    private static readonly MetricDesc Billed = MetricDesc.Counter(
+        "pipeline_exporter_cloudwatch_billed_metrics_total", "Metrics asked for with GetMetricData, as CloudWatch bills them.", "group");
+
+    private static readonly MetricDesc Revisions = MetricDesc.Counter(
+        "pipeline_exporter_cloudwatch_revisions_total", "Periods that CloudWatch changed after they were counted; the difference was counted then.", "group");
+
+    public override string Name => "cloudwatch";
+
+    public override string Asks => "1 request for each 500 metrics that can have a new datapoint: `GetMetricData`; CloudWatch bills each metric asked for.";
+
+    public override string Source => source.Name;
+
+    public override SourceIdentity? Identity => source.Identity;
+
+    public override IReadOnlyList<MetricDesc> Metrics { get; } =
+    [
+        Late, FailedMetrics, ConfiguredInterval, IntervalNow, Billed, Revisions,
+        .. AwsSpend.Metrics,
+        .. plan.Groups.SelectMany(group => group.Metrics).Distinct(),
+    ];
+
+    public override TimeSpan Interval => Tick;
+
+    public override SeriesFilter? Shown() => plan.Shows;
+
+    public CloudWatchPlan Plan => plan;
+
+    /// <summary>Of what discovery has found; minute by minute, since whatever is due together shares its requests.</summary>
+    public Task<IReadOnlyList<PlannedRequests>> PlanAsync(CancellationToken cancellationToken)
+    {
+        var byInterval = plan.Groups.SelectMany(group => plan[group].Select(metric => Minutes(group.Interval, metric.Query.Cadence.Period)))
+            .CountBy(minutes => minutes).ToList();
+        var requests = 0;
+        for (var minute = 0; minute < MinutesOfDay; minute++)
+            requests += (byInterval.Where(one => minute % one.Key == 0).Sum(one => one.Value) + CloudWatchRequest.MostQueries - 1) / CloudWatchRequest.MostQueries;
+        return Task.FromResult<IReadOnlyList<PlannedRequests>>([new(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, requests)]);
+
+        static int Minutes(TimeSpan interval, TimeSpan period) => (int)Math.Max(1, Math.Round((interval > period ? interval : period).TotalMinutes));
+    }
+
+    protected internal override async Task<CloudWatchSnapshot> CollectAsync(CancellationToken cancellationToken)
+    {
+        var identity = await source.GetIdentityAsync(cancellationToken);
+        await plan.Discovered.WaitAsync(cancellationToken);
+        var state = ledger.For(identity.Scope);
+        var now = source.Clock.UtcNow;
+
+        var speed = spend.Apply(plan.Costs, state, now);
+        var failures = new List<AwsException>();
+        var isAnswered = false;
+        // Round by round: what was answered is stored, and let go, before the next is asked for. One round at least stores what
+        // was spent elsewhere.
+        foreach (var round in CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now))).Chunk(CloudWatchRequest.AtOnce).DefaultIfEmpty([]))
+        {
+            failures.AddRange(await AskAsync(round, state, speed, now, cancellationToken));
+            isAnswered |= round.Any(request => request.Questions.Any(question => question.IsComplete));
+        }
+
+        var failure = failures.FirstOrDefault();
+        if (failure is not null && !isAnswered)
+            throw failure;
+        return new([.. spend.Samples(), .. Samples(state, speed, now)], failure);
+    }
+
+    protected internal override Exception? FailureIn(CloudWatchSnapshot snapshot) => snapshot.Failure;
+
+    protected internal override void Write(CloudWatchSnapshot snapshot, MetricSink sink)
+    {
+        foreach (var (gauge, labels, value) in snapshot.Samples)
+            sink.Set(gauge, value, labels);
+    }
+
+    private async Task<IReadOnlyList<AwsException>> AskAsync(
+        IReadOnlyList<CloudWatchRequest> requests, SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        var batch = state.Begin();
+        var failures = await CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, request => Count(request, batch), Say, cancellationToken);
+        foreach (var group in plan.Groups)
+        {
+            batch.Declare(Billed, group.Name);
+            batch.Declare(Revisions, group.Name);
+        }
+
+        spend.Commit(batch);
+        // Only what is stored was asked: otherwise it will be asked again.
+        foreach (var question in requests.SelectMany(request => request.Questions).Cast<PlannedQuestion>())
+        {
+            var interval = speed[question.Metric.Group]!.Value;
+            if (question.IsComplete)
+                question.Metric.Answered(question.Until, question.Newest, now, interval);
+            else
+                question.Metric.Failed(now, interval);
+        }
+
+        return failures;
+    }
+
+    private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now) =>
+    [
+        .. from @group in plan.Groups
+           let interval = speed[@group]
+           where interval is not null
+           from metric in plan[@group]
+           where metric.IsDue(now, interval.Value)
+           let question = metric.Question(metric.IsCounter ? state.Periods(metric.Query.Target, metric.Query.Labels) : null, now)
+           where question is not null
+           select question,
+    ];
+
+    private void Count(CloudWatchRequest request, LedgerBatch batch)
+    {
+        foreach (var group in request.Questions.Cast<PlannedQuestion>().GroupBy(question => question.Metric.Group))
+        {
+            var billed = request.Answers * CloudWatchCost.Billed(group.Select(question => question.Query));
+            batch.Add(Billed, billed, group.Key.Name);
+            spend.Add(group.Key.Name, billed * AwsPrices.Metric, batch);
+            foreach (var question in group)
+            {
+                if (question.IsComplete)
+                    Count(question, batch);
+                question.Release();
+            }
+        }
+    }
+
+    private static void Count(PlannedQuestion question, LedgerBatch batch)
+    {
+        var (metric, query) = (question.Metric, question.Query);
+        if (metric.IsCounter)
+        {
+            var revised = batch.CountPeriods(
+                query.Target, new(question.Period, question.Until, question.Values), question.Until, query.Cadence.Revisable, query.Labels);
+            if (revised > 0)
+                batch.Add(Revisions, revised, metric.Group.Name);
+        }
+        else if (question.Newest is { } start)
+        {
+            metric.Show(start + question.Period, question.NewestValue);
+        }
+    }
+
+    private List<GaugeSample> Samples(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)
+    {
+        var samples = new List<GaugeSample>();
+        foreach (var group in plan.Groups)
+        {
+            var metrics = plan[group];
+            string[] labels = [group.Name];
+            samples.Add(new(Late, labels, metrics.Count(metric => metric.Late > 0)));
+            samples.Add(new(FailedMetrics, labels, metrics.Count(metric => metric.HasFailed)));
+            samples.Add(new(ConfiguredInterval, labels, group.Interval.TotalSeconds));
+            samples.Add(new(IntervalNow, labels, speed[group]?.TotalSeconds ?? double.PositiveInfinity));
+            var fresh = metrics.Where(metric => !metric.IsCounter && metric.IsFresh(now, speed[group] ?? group.Interval)).ToList();
+            samples.AddRange(fresh.Select(metric => new GaugeSample(metric.Query.Target, metric.Query.Labels, metric.Value)));
+            if (group.Timestamp is { } timestamp)
+            {
+                samples.AddRange(fresh.GroupBy(metric => metric.Query.Labels[..timestamp.Labels.Length], LabelValues.Comparer)
+                    .Select(resource => new GaugeSample(timestamp, resource.Key, resource.Min(metric => metric.At!.Value.ToUnixTimeSeconds()))));
+            }
+
+            foreach (var window in group.Windows)
+                samples.AddRange(Sums(window, metrics, speed[group] ?? group.Interval, state));
+        }
+
+        return samples;
+    }
+
+    // A longer interval skips windows: the highest of those that ended since the last question is shown, so that none is missed.
+    private static IEnumerable<GaugeSample> Sums(CloudWatchWindow window, ImmutableArray<TrackedMetric> metrics, TimeSpan interval, SourceLedger state)
+    {
+        foreach (var resource in metrics.Where(metric => metric.Query.Target == window.Counter)
+            .GroupBy(metric => metric.Query.Labels[..window.Gauge.Labels.Length], LabelValues.Comparer))
+        {
+            var sums = resource.Select(metric => state.Periods(metric.Query.Target, metric.Query.Labels)).OfType<PeriodSums>().ToList();
+            if (sums.Count == 0)
+                continue;
+            var period = sums[0].Period;
+            var until = sums.Max(one => one.Until);
+            var highest = 0.0;
+            for (var end = until; end > until - (interval > period ? interval : period); end -= period)
+                highest = Math.Max(highest, sums.Sum(one => one.Sum(end - window.Length, end)));
+            yield return new(window.Gauge, resource.Key, highest);
+        }
+    }
+
+    private void Say(CloudWatchMessage message) => LogMessage(log, source.Name, Printable(message.Code), Printable(message.Value));
+
+    private static string Printable(string text) => Configuration.Printable.Text(text.Length <= 200 ? text : text[..200]);
+
+    [LoggerMessage(LogLevel.Warning, "{source}: CloudWatch says of a request: {code}")]
+    private static partial void LogMessage(ILogger log, string source, string code, string message);
+}

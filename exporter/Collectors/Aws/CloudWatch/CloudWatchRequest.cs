@@ -1,0 +1,173 @@
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Collectors.Aws.CloudWatch;
+
+/// <summary>One call of GetMetricData: up to 500 questions over services and namespaces, in one span of time.</summary>
+internal sealed class CloudWatchRequest
+{
+    public const int MostQueries = 500;
+
+    /// <summary>So many are sent at once.</summary>
+    public const int AtOnce = 10;
+
+    /// <summary>More than fit on one page would come in many, and take as many calls.</summary>
+    private const int MostDatapoints = 100_800;
+
+    private readonly List<MetricQuestion> questions = [];
+    private double datapointsASecond;
+
+    public IReadOnlyList<MetricQuestion> Questions => questions;
+
+    /// <summary>Pages that came; CloudWatch bills each.</summary>
+    public int Answers { get; private set; }
+
+    private DateTimeOffset From { get; set; } = DateTimeOffset.MaxValue;
+
+    private DateTimeOffset Until { get; set; } = DateTimeOffset.MinValue;
+
+    /// <summary>Packs questions into as few calls as it takes; the statistics of one metric, side by side, stay together.</summary>
+    public static IEnumerable<CloudWatchRequest> Pack(IReadOnlyList<MetricQuestion> questions)
+    {
+        var metrics = new List<MetricQuestion[]>();
+        var first = 0;
+        foreach (var (statistics, _) in CloudWatchQuery.ByMetric(questions.Select(question => question.Query)))
+        {
+            // By index: what is passed over to reach the next ones would be passed over for each metric.
+            var metric = new MetricQuestion[statistics];
+            for (var i = 0; i < statistics; i++)
+                metric[i] = questions[first + i];
+            metrics.Add(metric);
+            first += statistics;
+        }
+
+        CloudWatchRequest? last = null;
+        // By the beginning of what they ask for: a call has one span of time for all of its questions.
+        foreach (var metric in metrics.OrderBy(metric => metric.Min(question => question.From)))
+        {
+            if (last?.TryAdd(metric) == true)
+                continue;
+            if (last is not null)
+                yield return last;
+            last = new(metric);
+        }
+
+        if (last is not null)
+            yield return last;
+    }
+
+    /// <summary>Sends all of them, <see cref="AtOnce"/> at a time; one that fails hurts no other.</summary>
+    /// <param name="answered">Told of each request when it has been answered or has failed; of one at a time.</param>
+    /// <param name="message">Told of what CloudWatch says of a request as a whole.</param>
+    /// <returns>Why some have failed.</returns>
+    public static async Task<IReadOnlyList<AwsException>> SendAllAsync(
+        ICloudWatchApi cloudWatch, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchRequest> answered, Action<CloudWatchMessage> message,
+        CancellationToken cancellationToken)
+    {
+        var failures = new List<AwsException>();
+        var gate = new Lock();
+        await Parallel.ForEachAsync(
+            requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
+            async (request, token) =>
+            {
+                AwsException? failure = null;
+                try
+                {
+                    await request.SendAsync(cloudWatch, message, token);
+                }
+                catch (AwsException e)
+                {
+                    failure = e;
+                }
+
+                lock (gate)
+                {
+                    if (failure is not null)
+                        failures.Add(failure);
+                    answered(request);
+                }
+            });
+        return failures;
+    }
+
+    /// <summary>Asks, and follows the answer to its last page. What is complete when a page fails was answered.</summary>
+    /// <exception cref="AwsException">A page could not be had; the questions that are not complete were not answered.</exception>
+    private async Task SendAsync(ICloudWatchApi cloudWatch, Action<CloudWatchMessage> message, CancellationToken cancellationToken)
+    {
+        var queries = questions.Select((question, i) => new MetricDataQuery(
+            $"m{i}", new(question.Query.Metric, (int)question.Period.TotalSeconds, question.Query.Stat))).ToArray();
+        var pages = new AwsPages(AwsService.CloudWatch, CloudWatchOperation.GetMetricData);
+        do
+        {
+            var page = await cloudWatch.GetMetricDataAsync(new(queries, From, Until, "TimestampDescending", pages.NextToken), cancellationToken);
+            Answers++;
+            foreach (var said in page.Messages)
+            {
+                if (said is not null)
+                    message(said);
+            }
+
+            foreach (var result in page.MetricDataResults)
+                Take(result);
+            pages.Read(page.NextToken);
+        }
+        while (pages.More);
+        foreach (var question in questions)
+        {
+            if (!question.IsComplete)
+                question.Failure ??= "CloudWatch left it out of its answer";
+        }
+    }
+
+    private CloudWatchRequest(MetricQuestion[] first) => Add(first);
+
+    private bool TryAdd(MetricQuestion[] metric)
+    {
+        if (questions.Count + metric.Length > MostQueries)
+            return false;
+        var from = metric.Min(question => question.From);
+        var until = metric.Max(question => question.Until);
+        var span = (until > Until ? until : Until) - (from < From ? from : From);
+        if (span.TotalSeconds * (datapointsASecond + metric.Sum(question => 1 / question.Period.TotalSeconds)) > MostDatapoints)
+            return false;
+        Add(metric);
+        return true;
+    }
+
+    private void Add(MetricQuestion[] metric)
+    {
+        questions.AddRange(metric);
+        foreach (var question in metric)
+        {
+            datapointsASecond += 1 / question.Period.TotalSeconds;
+            From = question.From < From ? question.From : From;
+            Until = question.Until > Until ? question.Until : Until;
+        }
+    }
+
+    private void Take(MetricDataResult? result)
+    {
+        if (result is not { Id: ['m', .. var number] } || !int.TryParse(number, out var index) || index < 0 || index >= questions.Count)
+            return;
+        var question = questions[index];
+        if (result.Timestamps.Count != result.Values.Count)
+        {
+            question.Failure = "its times and values do not fit each other";
+            return;
+        }
+
+        question.Add(result.Timestamps, result.Values);
+        switch (result.StatusCode)
+        {
+            case "PartialData": // the rest is on the next page
+                break;
+            case null or "Complete":
+                question.IsComplete = question.Failure is null;
+                break;
+            default:
+                question.Failure = $"CloudWatch answered {(IsWord(result.StatusCode) ? result.StatusCode : "a status of its own")}";
+                break;
+        }
+    }
+
+    private static bool IsWord(string text) => text.Length <= 32 && text.All(char.IsAsciiLetter);
+}

@@ -1,0 +1,81 @@
+using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Aws;
+
+namespace PipelineExporter.Collectors.Aws.CloudWatch;
+
+/// <summary>
+/// Throttled requests and errors: none of it has a datapoint before it happens, and CloudWatch lists it a quarter of an hour
+/// later, so it is asked for by the names of the tables and of the operations that they are known to serve.
+/// </summary>
+internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan interval) : DynamoDbGroup(tables, interval)
+{
+    private static readonly TimeSpan FiveMinutes = TimeSpan.FromMinutes(5);
+
+    private static readonly MetricDesc Throttled = MetricDesc.Counter(
+        "aws_dynamodb_throttled_requests_total", "Requests that were throttled in whole or in part.", "table", "operation");
+
+    private static readonly MetricDesc ThrottledLately = MetricDesc.Gauge(
+        "aws_dynamodb_throttled_requests_last_5m", "Requests to the table that were throttled in five minutes: the highest sum of those that have ended since the last question.", "table");
+
+    private static readonly MetricDesc ReadEvents = MetricDesc.Counter(
+        "aws_dynamodb_read_throttle_events_total", "Reads that exceeded the capacity; index is empty for the table itself.", "table", "index");
+
+    private static readonly MetricDesc WriteEvents = MetricDesc.Counter(
+        "aws_dynamodb_write_throttle_events_total", "Writes that exceeded the capacity; index is empty for the table itself.", "table", "index");
+
+    private static readonly MetricDesc SystemErrors = MetricDesc.Counter(
+        "aws_dynamodb_system_errors_total", "Requests that DynamoDB answered with status 500.", "table", "operation");
+
+    private static readonly MetricDesc SystemErrorsLately = MetricDesc.Gauge(
+        "aws_dynamodb_system_errors_last_5m", "Requests to the table that DynamoDB answered with status 500 in five minutes: the highest sum of those that have ended since the last question.", "table");
+
+    private static readonly MetricDesc UserErrors = MetricDesc.Counter(
+        "aws_dynamodb_user_errors_total", "Requests that DynamoDB answered with status 400, of the account and region; it does not tell the table.");
+
+    private static readonly MetricDesc UserErrorsLately = MetricDesc.Gauge(
+        "aws_dynamodb_user_errors_last_5m", "Requests that DynamoDB answered with status 400 in five minutes, of the account and region: the highest sum of those that have ended since the last question.");
+
+    public override string Name => "dynamodb_throttles";
+
+    public override string Setting => "dynamodb.throttles_interval";
+
+    public override CloudWatchImportance Importance => CloudWatchImportance.GuideAlerts;
+
+    public override IReadOnlyList<MetricDesc> Metrics { get; } =
+        [Throttled, ThrottledLately, ReadEvents, WriteEvents, SystemErrors, SystemErrorsLately, UserErrors, UserErrorsLately];
+
+    public override IReadOnlyList<CloudWatchWindow> Windows { get; } =
+    [
+        new(ThrottledLately, Throttled, FiveMinutes),
+        new(SystemErrorsLately, SystemErrors, FiveMinutes),
+        new(UserErrorsLately, UserErrors, FiveMinutes),
+    ];
+
+    public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
+    {
+        var watched = Tables();
+        var indexes = ListWithIndexesAsync(listing, "ConsumedReadCapacityUnits", watched);
+        var throttled = ListAsync(listing, "ThrottledRequests", watched, Operation);
+        var served = await ListAsync(listing, "SuccessfulRequestLatency", watched, Operation);
+        var operations = served.Concat(await throttled).Select(one => one.Labels).Distinct(LabelValues.Comparer).ToList();
+        var places = (await indexes).Select(one => new[] { one.Table, one.Index })
+            .Concat(watched.Known.Concat(operations.Select(operation => operation[0])).Select(table => new[] { table, "" }))
+            .Distinct(LabelValues.Comparer);
+        return
+        [
+            .. places.SelectMany(place => new[] { Event(ReadEvents, "ReadThrottleEvents", place), Event(WriteEvents, "WriteThrottleEvents", place) }),
+            .. operations.SelectMany(operation => new[] { OfOperation(Throttled, "ThrottledRequests", operation), OfOperation(SystemErrors, "SystemErrors", operation) }),
+            Sparse(UserErrors, [], "UserErrors"),
+        ];
+    }
+
+    private static CloudWatchQuery Event(MetricDesc target, string name, string[] place) => place[1].Length == 0
+        ? Sparse(target, place, name, new CloudWatchDimension(Table, place[0]))
+        : Sparse(target, place, name, new(Table, place[0]), new(Index, place[1]));
+
+    private static CloudWatchQuery OfOperation(MetricDesc target, string name, string[] operation) =>
+        Sparse(target, operation, name, new(Table, operation[0]), new(Operation, operation[1]));
+
+    private static CloudWatchQuery Sparse(MetricDesc target, string[] labels, string name, params CloudWatchDimension[] dimensions) =>
+        new(target, labels, new(Space, name, dimensions), "Sum", CloudWatchCadence.Minute) { IsSparse = true };
+}

@@ -1,0 +1,114 @@
+using PipelineExporter.State;
+
+namespace PipelineExporter.Collectors.Aws.CloudWatch;
+
+/// <summary>One query of the plan, and how far it was asked. Changed by the collection that asks, and nobody else.</summary>
+internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group)
+{
+    private const int LongestBackOff = 4;
+
+    private static readonly TimeSpan LongestFirstRetry = TimeSpan.FromMinutes(1);
+
+    private readonly bool isInWindow = group.Windows.Any(window => window.Counter == query.Target);
+    private DateTimeOffset? settled;
+    private DateTimeOffset? retry;
+    private int failures;
+
+    public CloudWatchQuery Query => query;
+
+    public CloudWatchGroup Group => group;
+
+    public bool IsCounter => query.Target.Type == Metrics.MetricType.Counter;
+
+    /// <summary>How often in a row its newest datapoint was not there yet.</summary>
+    public int Late { get; private set; }
+
+    public bool HasFailed => failures > 0;
+
+    /// <summary>The end of the newest datapoint's period.</summary>
+    public DateTimeOffset? At { get; private set; }
+
+    /// <summary>Of the newest datapoint, in the unit of the metric.</summary>
+    public double Value { get; private set; }
+
+    /// <summary>Whether its next datapoint can exist. At first it is asked for at the next opportunity.</summary>
+    /// <param name="interval">From one question to the next, as it is now.</param>
+    public bool IsDue(DateTimeOffset now, TimeSpan interval) =>
+        now >= (retry ?? settled + LongerOf(interval, query.Cadence.Period) + query.Cadence.Delay ?? DateTimeOffset.MinValue);
+
+    /// <param name="until">Until when it was asked.</param>
+    /// <param name="newest">The start of the newest datapoint; null where there was none.</param>
+    /// <param name="interval">From one question to the next, as it is now.</param>
+    public void Answered(DateTimeOffset until, DateTimeOffset? newest, DateTimeOffset now, TimeSpan interval)
+    {
+        var cadence = query.Cadence;
+        (settled, failures) = (until, 0);
+        if (query.IsSparse || newest + cadence.Period >= until)
+            (Late, retry) = (0, null);
+        else
+            (Late, retry) = (Late + 1, now + (cadence.Retry ?? interval) * BackOff(Late + 1));
+    }
+
+    /// <summary>It is asked for again: an answer that says no more than that it failed is billed, too.</summary>
+    public void Failed(DateTimeOffset now, TimeSpan interval)
+    {
+        failures++;
+        retry = now + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
+    }
+
+    public void Show(DateTimeOffset at, double value)
+    {
+        if (!(at < At))
+            (At, Value) = (at, value);
+    }
+
+    private static TimeSpan LongerOf(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    private static int BackOff(int times) => Math.Min(LongestBackOff, 1 << Math.Min(times - 1, 8));
+
+    /// <summary>Whether its gauge still tells of now.</summary>
+    public bool IsFresh(DateTimeOffset now, TimeSpan interval) =>
+        At is { } at && now < at + query.Cadence.Delay + 3 * LongerOf(interval, query.Cadence.Period);
+
+    /// <summary>What to ask for; null while there can be nothing to count, and nothing of before is to be shown.</summary>
+    /// <param name="sums">How far a counter was counted; null for one that the ledger does not know, and for a gauge.</param>
+    public PlannedQuestion? Question(PeriodSums? sums, DateTimeOffset now)
+    {
+        var (period, until) = (query.Cadence.Period, query.Cadence.SettledAt(now));
+        if (!IsCounter)
+            return new(this, period, until - query.Cadence.Revisable * period, until);
+        // What is not known to the ledger has been forgotten: it begins anew.
+        sums ??= PeriodSums.StartingAt(now, period);
+        if (sums.Until >= until && settled is null && !isInWindow)
+            return null;
+        var from = sums.Until - query.Cadence.Revisable * period;
+        var readable = CloudWatchRetention.PeriodFor(from, now, period);
+        if (readable == period)
+            return new(this, period, from < until ? from : until, until);
+        return new(this, readable, CloudWatchCadence.FloorTo(CloudWatchRetention.Oldest(from, now), readable), CloudWatchCadence.FloorTo(until, readable));
+    }
+}
+
+/// <summary>How long CloudWatch keeps datapoints: fine ones 15 days, those of five minutes 63 days, those of an hour 455 days.</summary>
+internal static class CloudWatchRetention
+{
+    private static readonly TimeSpan Margin = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(455) - Margin;
+
+    private static readonly (TimeSpan Age, TimeSpan Period)[] Periods =
+        [(TimeSpan.FromDays(15) - Margin, TimeSpan.FromMinutes(1)), (TimeSpan.FromDays(63) - Margin, TimeSpan.FromMinutes(5)), (Longest, TimeSpan.FromHours(1))];
+
+    /// <summary>The shortest period, no shorter than the metric's own, that datapoints of this age still have.</summary>
+    public static TimeSpan PeriodFor(DateTimeOffset from, DateTimeOffset now, TimeSpan own)
+    {
+        foreach (var (age, period) in Periods)
+        {
+            if (now - from < age && period >= own)
+                return period;
+        }
+
+        return own > Periods[^1].Period ? own : Periods[^1].Period;
+    }
+
+    public static DateTimeOffset Oldest(DateTimeOffset from, DateTimeOffset now) => from < now - Longest ? now - Longest : from;
+}

@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
+
+namespace PipelineExporter.Collectors.Aws;
+
+/// <summary>What one process remembers of a job, and another could do without.</summary>
+internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
+{
+    // How many runs the last poll had to look at.
+    private int examined = GlueRuns.LargePage;
+    private (DateTimeOffset Ended, TimeSpan Duration)? lastRun;
+    private IReadOnlyList<GlueJobRun> active = [];
+    private ImmutableDictionary<string, DateTimeOffset> waitedUntil = ImmutableDictionary<string, DateTimeOffset>.Empty;
+
+    public DateTimeOffset? CreatedOn => createdOn;
+
+    public GlueJobHistory History { get; } = new();
+
+    /// <summary>Normally a few runs are news; a large page serves the first poll, and those that read far back.</summary>
+    public int PageSize => examined < GlueRuns.SmallPage && !History.IsNew ? GlueRuns.SmallPage : GlueRuns.LargePage;
+
+    /// <summary>As it was last told, and when.</summary>
+    public (GlueJobStatus Status, DateTimeOffset At)? Told { get; set; }
+
+    /// <summary>Counts the runs that are settled now, and gives how far they are.</summary>
+    /// <param name="threshold">As it was published: the runs that ended meanwhile have no part in it.</param>
+    public GlueJobProgress Count(
+        GlueJob job, GlueRunList read, GlueJobProgress progress, TimeSpan? threshold, Func<GlueJobRun, EventKey> keyOf, LedgerBatch batch, DateTimeOffset now)
+    {
+        GlueRunMetrics.Declare(batch, job);
+        if (History.IsNew)
+            History.Begin(read);
+        examined = read.Runs.Count(run => GlueRunState.StartOf(run) is not { } start || start >= GlueRuns.OldestOf(progress.Watermark));
+
+        var retries = read.Runs.ToLookup(run => run.PreviousRunId);
+        var unsettled = new List<GlueJobRun>();
+        foreach (var run in read.Runs)
+        {
+            var verdict = GlueVerdicts.Of(run, job, retries[run.Id], now);
+            History.Note(job, run, verdict, now);
+            if (verdict is GlueVerdict.Active or GlueVerdict.Undecided)
+            {
+                unsettled.Add(run);
+                continue;
+            }
+
+            var ended = GlueRunState.EndOf(run);
+            if (verdict is GlueVerdict.Final && !(lastRun?.Ended >= ended))
+                lastRun = (ended, GlueRunState.DurationOf(run));
+            // What ended before the job was first seen is remembered by this comparison, not counted.
+            if (ended > progress.Baseline && batch.TryRecord(keyOf(run), ended))
+                GlueRunMetrics.Count(batch, job, run, verdict, threshold);
+        }
+
+        active = [.. unsettled.Where(run => !GlueRunState.HasEnded(run))];
+        waitedUntil = active.Where(run => IsWaiting(run) || progress.WaitedUntil.ContainsKey(run.Id))
+            .ToImmutableDictionary(run => run.Id, run => IsWaiting(run) ? now : progress.WaitedUntil[run.Id]);
+        return progress with { Watermark = WatermarkOf(read.Runs, unsettled, now) ?? progress.Watermark, WaitedUntil = waitedUntil };
+    }
+
+    public GlueJobStatus Tell(GlueJob job, SourceLedger state, TimeSpan? threshold) => new(job)
+    {
+        LastRunDuration = lastRun?.Duration,
+        Active = active.GroupBy(run => run.JobRunState).ToImmutableSortedDictionary(runs => runs.Key, runs => runs.Count(), StringComparer.Ordinal),
+        OldestRunningStart = active.Where(run => !IsWaiting(run)).Min(run => waitedUntil.TryGetValue(run.Id, out var until) ? until : GlueRunState.StartOf(run)),
+        OldestWaitingStart = active.Where(IsWaiting).Min(GlueRunState.StartOf),
+        LastSuccess = GlueJobHistory.Kept(state, GlueJobHistory.LastSuccess, job.Name),
+        LastFailure = GlueJobHistory.Kept(state, GlueJobHistory.LastFailure, job.Name),
+        Baseline = GlueJobHistory.BaselineOf(state, job),
+        Threshold = threshold,
+    };
+
+    /// <summary>Null when it cannot move: a run that is not settled does not tell when it started.</summary>
+    private static DateTimeOffset? WatermarkOf(IReadOnlyCollection<GlueJobRun> runs, List<GlueJobRun> unsettled, DateTimeOffset now)
+    {
+        if (unsettled.Exists(run => GlueRunState.StartOf(run) is null))
+            return null;
+        // What starts in the future must not hide what starts until then.
+        return unsettled.Select(GlueRunState.StartOf).Where(start => start <= now).Min() ?? runs.Select(GlueRunState.StartOf).Where(start => start <= now).Max();
+    }
+
+    private static bool IsWaiting(GlueJobRun run) => run.JobRunState == GlueRunState.Waiting;
+}

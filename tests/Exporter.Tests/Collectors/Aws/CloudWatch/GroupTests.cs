@@ -1,0 +1,133 @@
+using PipelineExporter.Collectors.Aws.CloudWatch;
+using PipelineExporter.Metrics;
+
+namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
+
+/// <summary>What each group makes of what CloudWatch lists and answers.</summary>
+public sealed class GroupTests
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private static readonly WatchedNames Everything = new(_ => true, null);
+
+    [Fact]
+    public async Task Capacity_is_told_by_table_and_index()
+    {
+        using var rig = new CloudWatchRig(() => [new DynamoDbCapacityGroup(() => Everything, Minute)]);
+        Publish(rig, 2, rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedReadCapacityUnits", ("TableName", "kpi")));
+        Publish(rig, 3, rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedReadCapacityUnits", ("TableName", "kpi"), ("GlobalSecondaryIndexName", "by_genre")));
+        Publish(rig, 4, rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedWriteCapacityUnits", ("TableName", "kpi")));
+
+        await rig.DiscoverAsync();
+        await rig.RunAsync(10 * Minute);
+
+        Assert.Equal(16, Counted(rig, "aws_dynamodb_consumed_read_capacity_units_total", "kpi", ""));
+        Assert.Equal(24, Counted(rig, "aws_dynamodb_consumed_read_capacity_units_total", "kpi", "by_genre"));
+        Assert.Equal(32, Counted(rig, "aws_dynamodb_consumed_write_capacity_units_total", "kpi", ""));
+    }
+
+    [Fact]
+    public async Task Throttles_are_asked_for_before_CloudWatch_lists_them()
+    {
+        using var rig = new CloudWatchRig(() =>
+            [new DynamoDbThrottlesGroup(() => new WatchedNames(_ => true, new HashSet<string> { "kpi", "idle" }), Minute)]);
+        rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "PutItem"));
+        rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "deleted"), ("Operation", "PutItem"));
+        rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedReadCapacityUnits", ("TableName", "kpi"), ("GlobalSecondaryIndexName", "by_genre"));
+        var throttled = Unlisted(rig, "ThrottledRequests", ("TableName", "kpi"), ("Operation", "PutItem"));
+        var events = Unlisted(rig, "WriteThrottleEvents", ("TableName", "idle"));
+        var userErrors = Unlisted(rig, "UserErrors");
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+
+        throttled.Publish(CloudWatchCadence.FloorTo(rig.Now, Minute), 11, rig.Now);
+        events.Publish(CloudWatchCadence.FloorTo(rig.Now, Minute), 5, rig.Now);
+        userErrors.Publish(CloudWatchCadence.FloorTo(rig.Now, Minute), 3, rig.Now);
+        var gauges = await rig.RunAsync(4 * Minute);
+
+        Assert.Equal(11, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "PutItem"));
+        Assert.Equal(11, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
+        Assert.Equal(0, gauges["aws_dynamodb_system_errors_last_5m(kpi)"]);
+        Assert.Equal(3, gauges["aws_dynamodb_user_errors_last_5m()"]);
+        Assert.Equal(5, Counted(rig, "aws_dynamodb_write_throttle_events_total", "idle", ""));
+        Assert.Equal(0, Counted(rig, "aws_dynamodb_read_throttle_events_total", "kpi", "by_genre"));
+        Assert.Null(Counted(rig, "aws_dynamodb_throttled_requests_total", "deleted", "PutItem"));
+        gauges = await rig.RunAsync(6 * Minute);
+        Assert.Equal(0, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
+    }
+
+    [Fact]
+    public async Task Three_statistics_of_a_latency_are_billed_as_one_metric()
+    {
+        using var rig = new CloudWatchRig(() => [new DynamoDbOperationsGroup(() => Everything, Minute)]);
+        Publish(rig, 4, rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "GetItem")));
+        await rig.DiscoverAsync();
+
+        var gauges = await rig.RunAsync(10 * Minute);
+
+        Assert.Equal(0.004, gauges["aws_dynamodb_request_latency_seconds(kpi,GetItem,average)"]);
+        Assert.Equal(0.004, gauges["aws_dynamodb_request_latency_seconds(kpi,GetItem,p99)"]);
+        Assert.True(gauges.ContainsKey("aws_dynamodb_metrics_timestamp_seconds(kpi)"));
+        Assert.Equal(rig.CloudWatch.Count("GetMetricData"), rig.Own("pipeline_exporter_cloudwatch_billed_metrics_total", "dynamodb_operations"));
+        // Until the first minute has settled there is nothing to count.
+        Assert.InRange(rig.CloudWatch.Asked, 3 * rig.CloudWatch.Count("GetMetricData") - 3, 3 * rig.CloudWatch.Count("GetMetricData") - 1);
+    }
+
+    [Fact]
+    public async Task Storage_is_told_by_class_once_a_day()
+    {
+        using var rig = new CloudWatchRig(() => [new S3StorageGroup(() => new WatchedNames(name => name != "other", null), TimeSpan.FromDays(1))]);
+        var day = CloudWatchCadence.FloorTo(rig.Now, TimeSpan.FromDays(1)).AddDays(-2);
+        foreach (var (bucket, type, value) in new[] { ("raw", "StandardStorage", 700.0), ("raw", "GlacierStorage", 300), ("other", "StandardStorage", 1) })
+            rig.CloudWatch.Add("AWS/S3", "BucketSizeBytes", ("BucketName", bucket), ("StorageType", type)).Publish(day, value, day);
+        rig.CloudWatch.Add("AWS/S3", "NumberOfObjects", ("BucketName", "raw"), ("StorageType", "AllStorageTypes")).Publish(day, 42, day);
+        await rig.DiscoverAsync();
+
+        var gauges = await rig.CollectAsync();
+
+        Assert.Equal(700, gauges["aws_s3_bucket_size_bytes(raw,StandardStorage)"]);
+        Assert.Equal(300, gauges["aws_s3_bucket_size_bytes(raw,GlacierStorage)"]);
+        Assert.Equal(42, gauges["aws_s3_bucket_objects(raw)"]);
+        Assert.Equal(day.AddDays(1).ToUnixTimeSeconds(), gauges["aws_s3_storage_timestamp_seconds(raw)"]);
+        Assert.DoesNotContain("aws_s3_bucket_size_bytes(other,StandardStorage)", gauges.Keys);
+    }
+
+    [Fact]
+    public async Task Errors_of_a_bucket_are_asked_for_as_soon_as_it_measures_requests()
+    {
+        using var rig = new CloudWatchRig(() => [new S3RequestsGroup(
+            () => Everything, () => [("raw", "EntireBucket")], Minute)]);
+        (string, string)[] dimensions = [("BucketName", "raw"), ("FilterId", "EntireBucket")];
+        Publish(rig, 6, rig.CloudWatch.Add("AWS/S3", "GetRequests", dimensions));
+        Publish(rig, 2000, rig.CloudWatch.Add("AWS/S3", "FirstByteLatency", dimensions));
+        var errors = rig.CloudWatch.Add("AWS/S3", "5xxErrors", dimensions);
+        errors.IsListed = false;
+        errors.Publish(CloudWatchCadence.FloorTo(rig.Now, Minute), 7, rig.Now);
+        await rig.DiscoverAsync();
+
+        var gauges = await rig.RunAsync(6 * Minute);
+
+        Assert.Equal(7, Counted(rig, "aws_s3_errors_total", "raw", "EntireBucket", "5xx"));
+        Assert.Equal(0, Counted(rig, "aws_s3_errors_total", "raw", "EntireBucket", "4xx"));
+        Assert.Equal(7, gauges["aws_s3_errors_last_5m(raw,EntireBucket,5xx)"]);
+        Assert.Equal(2, gauges["aws_s3_first_byte_latency_seconds(raw,EntireBucket,p99)"]);
+        Assert.Equal(4 * 6, Counted(rig, "aws_s3_requests_total", "raw", "EntireBucket", "get"));
+    }
+
+    private static void Publish(CloudWatchRig rig, double value, FakeMetric metric)
+    {
+        var start = CloudWatchCadence.FloorTo(rig.Now, Minute);
+        for (var i = -5; i < 30; i++)
+            metric.Publish(start + i * Minute, value, start + (i + 2) * Minute);
+    }
+
+    private static FakeMetric Unlisted(CloudWatchRig rig, string name, params (string, string)[] dimensions)
+    {
+        var metric = rig.CloudWatch.Add("AWS/DynamoDB", name, dimensions);
+        metric.IsListed = false;
+        return metric;
+    }
+
+    private static double? Counted(CloudWatchRig rig, string name, params string[] labels) =>
+        rig.Counted(rig.Collector.Metrics.Single((MetricDesc metric) => metric.Name == name), labels);
+}
