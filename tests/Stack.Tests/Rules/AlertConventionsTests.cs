@@ -16,7 +16,7 @@ public sealed partial class AlertConventionsTests
     public void An_alert_has_a_known_severity_a_family_and_all_annotations(string name) => Assert.All(Rules(name), rule =>
     {
         Assert.Contains(rule.Labels["severity"], Severities);
-        Assert.Matches("^[a-z_]+$", rule.Labels["family"]);
+        Assert.Matches("^[a-z][a-z0-9_]*$", rule.Labels["family"]);
         Assert.DoesNotContain("{{", rule.Annotations["summary"], StringComparison.Ordinal);
         Assert.NotEmpty(rule.Annotations["description"]);
         Assert.NotEmpty(rule.Annotations["value"]);
@@ -80,6 +80,18 @@ public sealed partial class AlertConventionsTests
         RuleTestCases().Where(test => AlertRule.All.Any(rule => rule.Alert == test.Alertname && rule.Labels["family"] != "exporter")),
         test => Assert.All(test.ExpAlerts, alert => Assert.Empty(alert.ExpLabels.Keys.Intersect(["instance", "pod", "job"]))));
 
+    /// <summary>Two accounts, regions or environments may have a job, a bucket or a table of the same name.</summary>
+    [Fact]
+    public void An_alert_about_AWS_says_of_which_account_region_and_environment() => Assert.All(
+        AlertRule.All.Where(rule => rule.File.EndsWith("glue.rules.yml", StringComparison.Ordinal) || rule.File.EndsWith("s3.rules.yml", StringComparison.Ordinal)
+            || rule.File.EndsWith("dynamodb.rules.yml", StringComparison.Ordinal) || rule.Alert is "AwsSpendBrake" or "CloudWatchMetricsFailing"),
+        rule =>
+        {
+            var groupings = Grouping.Matches(rule.Expr).Select(match => match.Groups["labels"].Value.Split(", ")).ToList();
+            Assert.NotEmpty(groupings);
+            Assert.All(groupings, labels => Assert.Superset(new HashSet<string>(["account_id", "region", "environment"]), labels.ToHashSet()));
+        });
+
     [Fact]
     public void An_alert_about_a_DAG_links_to_it_in_Airflow() => Assert.All(
         AlertRule.All.Where(rule => rule.Annotations["dashboard_url"].Contains("var-dag_id", StringComparison.Ordinal)),
@@ -110,6 +122,9 @@ public sealed partial class AlertConventionsTests
         Assert.All(used, name => Assert.Matches(dropped, name));
         Assert.All(AlertRule.All, rule => Assert.All(rule.Annotations.Values, text => Assert.DoesNotContain("://", text, StringComparison.Ordinal)));
     }
+
+    [GeneratedRegex(@"\b(by|on) \((?<labels>[^)]*)\)", RegexOptions.ExplicitCapture)]
+    private static partial Regex Grouping { get; }
 
     [GeneratedRegex(@"\$externalLabels\.(?<name>\w+)", RegexOptions.ExplicitCapture)]
     private static partial Regex ExternalLabel { get; }

@@ -1,4 +1,5 @@
 using PipelineExporter.Stack.Tests.Tools;
+using YamlDotNet.Serialization;
 
 namespace PipelineExporter.Stack.Tests.Rules;
 
@@ -25,6 +26,21 @@ public sealed class RoutesTests
         { "alertname=ExporterDown severity=critical family=exporter job=pipeline-exporter", "oncall" },
         { "alertname=ExporterDown severity=warning family=exporter job=pipeline-exporter instance=b", "oncall" },
         { "alertname=CollectorFailing severity=warning family=exporter job=pipeline-exporter source=airflow/production collector=airflow_runs", "oncall" },
+        { "alertname=CloudWatchMetricsFailing severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_requests", "team" },
+        { "alertname=AwsSpendBrake severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_storage", "team" },
+        { "alertname=GlueJobSlow severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 job_name=j", "team-mail" },
+        { "alertname=DynamoDBThrottling severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 table=t", "team-mail" },
+        { "alertname=GlueJobSlow severity=warning family=performance_warning environment=production account_id=123456789012 region=eu-west-1 job_name=j", "team-mail" },
+        { "alertname=DynamoDBThrottling severity=warning family=performance_warning environment=production account_id=123456789012 region=eu-west-1 table=t", "team-mail" },
+        { "alertname=GlueJobFailed severity=warning family=glue job_name=j", "team" },
+        { "alertname=GlueJobFailed severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
+        { "alertname=GlueQueueWait severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
+        { "alertname=GlueHeapHigh severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j role=driver", "team" },
+        { "alertname=GlueExecutorsStarved severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
+        { "alertname=S3ErrorRate severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b filter_id=f class=5xx", "team" },
+        { "alertname=S3Latency severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b filter_id=f", "team" },
+        { "alertname=DynamoDBLatency severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t operation=GetItem", "team" },
+        { "alertname=DynamoDBErrors severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t", "team" },
         { "alertname=Watchdog severity=none family=exporter", "watchdog" },
     };
 
@@ -48,6 +64,21 @@ public sealed class RoutesTests
         Assert.All(AlertRule.All, rule => Assert.Contains(
             tested,
             labels => labels.StartsWith($"alertname={rule.Alert} severity={rule.Labels["severity"]} family={rule.Labels["family"]}", StringComparison.Ordinal)));
+    }
+
+    /// <summary>amtool tells receivers, and not how often they are told.</summary>
+    [Theory]
+    [InlineData("AwsSpendBrake", "24h")]
+    [InlineData("CloudWatchMetricsFailing", "24h")]
+    public void What_can_wait_for_the_morning_is_said_once_a_day(string alert, string interval)
+    {
+        var configuration = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(
+            File.ReadAllText(Repository.File("prometheus", "alertmanager", "alertmanager.yml")));
+        var routes = (List<object>)((Dictionary<object, object>)configuration["route"])["routes"];
+
+        var route = Assert.Single(routes.Cast<Dictionary<object, object>>(), route => ((List<object>)route["matchers"]).Any(matcher => $"{matcher}".Contains(alert, StringComparison.Ordinal)));
+
+        Assert.Equal(interval, route["repeat_interval"]);
     }
 
     private static async Task<string> ReceiversAsync(string labels) => (await Command.SucceedAsync(
