@@ -76,11 +76,11 @@ internal static class AirflowParts
 
         public SeriesFilter? Shown() => inner.Shown();
 
-        public async Task<Action<MetricSink>> FetchAsync(CancellationToken cancellationToken)
+        public async Task<Collected> FetchAsync(CancellationToken cancellationToken)
         {
-            Action<MetricSink>? write = null;
-            Spent += await Report.CpuAsync(async () => write = await inner.FetchAsync(cancellationToken));
-            return write!;
+            Collected? collected = null;
+            Spent += await Report.CpuAsync(async () => collected = await inner.FetchAsync(cancellationToken));
+            return collected!;
         }
     }
 }

@@ -7,7 +7,7 @@ namespace PipelineExporter.Stack.Tests.Docs;
 /// <summary>What the pages of the repository promise to somebody who has read nothing else.</summary>
 public sealed partial class DocumentationTests
 {
-    public static TheoryData<string> Pages => ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/airflow.md"];
+    public static TheoryData<string> Pages => ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/airflow.md", "docs/aws.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]

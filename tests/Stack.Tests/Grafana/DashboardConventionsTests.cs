@@ -59,7 +59,7 @@ public sealed partial class DashboardConventionsTests
 
         Assert.Equal(4, file.Split('/').Length);
         Assert.Equal(Path.GetFileNameWithoutExtension(file), dashboard.Uid);
-        Assert.Matches("^[a-z][a-z-]{0,39}$", dashboard.Uid);
+        Assert.Matches("^[a-z][a-z0-9-]{0,39}$", dashboard.Uid);
     }
 
     [Theory]

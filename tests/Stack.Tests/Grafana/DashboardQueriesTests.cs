@@ -45,6 +45,8 @@ public sealed class DashboardQueriesTests
             Assert.Equal("$__rate_interval", selector.Range);
         else if (selector.Function == "increase")
             Assert.Contains(selector.Range, (string[])["$__range", "1h"]);
+        else if (selector.Function is "max_over_time" or "min_over_time")
+            Assert.Equal(("$__range", "end()"), (selector.Range, selector.At));
         else
             Assert.Null(selector.Range);
     });

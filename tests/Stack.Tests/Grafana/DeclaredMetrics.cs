@@ -22,6 +22,8 @@ internal static class DeclaredMetrics
           - region: eu-west-1
             account_id: "123456789012"
             glue: {}
+            s3: {}
+            dynamodb: {}
         """;
 
     public static MetricCatalog Catalog { get; } = Build().With(MetricCatalog.OfPrometheusItself());

@@ -16,7 +16,8 @@ internal sealed partial class MetricCatalog
         catalog.Add("up");
         // An alert carries its own labels and those of the metrics that it is made of.
         foreach (var name in (string[])["ALERTS", "ALERTS_FOR_STATE"])
-            catalog.Add(name, "alertname", "alertstate", "severity", "family", "environment", "dag_id", "collector", "source");
+            catalog.Add(name, "alertname", "alertstate", "severity", "family", "environment", "dag_id", "collector", "source",
+                "account_id", "region", "job_name", "bucket", "table", "group");
         return catalog.With(RecordingRules.Catalog);
     }
 

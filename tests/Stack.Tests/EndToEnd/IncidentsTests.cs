@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace PipelineExporter.Stack.Tests.EndToEnd;
 
-/// <summary>Each incident of the simulated Airflow fires the one alert that is made for it, with the shipped times divided by sixty.</summary>
-public sealed class AirflowIncidentsTests(ITestOutputHelper output)
+/// <summary>Each incident of the simulated Airflow and AWS fires the one alert that is made for it, with the shipped times divided by sixty.</summary>
+public sealed class IncidentsTests(ITestOutputHelper output)
 {
     /// <summary>Incident, its alert, and what the alert is about.</summary>
     private static readonly (string Incident, string Alert, string Subject)[] Incidents =
@@ -19,16 +19,26 @@ public sealed class AirflowIncidentsTests(ITestOutputHelper output)
         ("worker_memory", "AirflowWorkerMemoryHigh", "cluster=BaseWorker"),
         ("import_error", "AirflowImportErrors", ""),
         ("retries_storm", "AirflowRetryStorm", ""),
+        ("glue_failure", "GlueJobFailed", "job_name=music_streaming_catalog_export"),
+        ("glue_slow", "GlueJobSlow", "job_name=music_streaming_catalog_export"),
+        ("glue_queue_wait", "GlueQueueWait", "job_name=music_streaming_royalty_backfill"),
+        ("glue_heap", "GlueHeapHigh", "job_name=music_streaming_events_stream"),
+        ("executors_starved", "GlueExecutorsStarved", "job_name=music_streaming_events_stream"),
+        ("dynamodb_throttling", "DynamoDBThrottling", "table=music_streaming_sessions"),
+        ("dynamodb_latency", "DynamoDBLatency", "table=music_streaming_kpi"),
+        ("dynamodb_errors", "DynamoDBErrors", "table=music_streaming_kpi"),
+        ("s3_errors", "S3ErrorRate", "bucket=music-streaming-raw"),
+        ("s3_latency", "S3Latency", "bucket=music-streaming-raw"),
     ];
 
-    private static readonly string[] SubjectLabels = ["dag_id", "task_id", "component", "pool", "queue", "cluster"];
+    private static readonly string[] SubjectLabels = ["dag_id", "task_id", "component", "pool", "queue", "cluster", "job_name", "table", "bucket"];
 
     /// <remarks>CloudWatch shows a minute some two minutes later, and that does not scale.</remarks>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(11);
 
     /// <summary>
     /// All of them at once: their subjects differ, so that an alert too many or about another subject shows as well as it would
-    /// alone, in an eleventh of the time.
+    /// alone, in a twentieth of the time.
     /// </summary>
     [Fact]
     public async Task Every_incident_fires_its_alert_about_its_subject_and_no_other()
@@ -61,11 +71,17 @@ public sealed class AirflowIncidentsTests(ITestOutputHelper output)
         await simulator.MailAsync(mail => Is(mail, "AirflowDagDuration", "team@company.com"), Patience, stack.Output);
         await simulator.MailAsync(mail => Is(mail, "AirflowTaskFailure", "team@company.com"), Patience, stack.Output);
         await simulator.MailAsync(mail => Is(mail, "AirflowComponentUnhealthy", "oncall@company.com"), Patience, stack.Output);
-        foreach (var alert in (string[])["AirflowTaskFailure", "AirflowTaskDuration", "AirflowQueueBacklog", "AirflowPoolSaturated", "AirflowWorkerCpuHigh", "AirflowImportErrors", "AirflowRetryStorm"])
+        await simulator.MailAsync(mail => Is(mail, "GlueJobSlow: music_streaming_catalog_export", "team@company.com"), Patience, stack.Output);
+        await simulator.MailAsync(mail => Is(mail, "DynamoDBThrottling: music_streaming_sessions", "team@company.com"), Patience, stack.Output);
+        await simulator.MailAsync(mail => Is(mail, "GlueJobFailed: music_streaming_catalog_export", "team@company.com"), Patience, stack.Output);
+        await simulator.MailAsync(mail => Is(mail, "S3ErrorRate: music-streaming-raw", "team@company.com"), Patience, stack.Output);
+        foreach (var alert in (string[])["AirflowTaskFailure", "AirflowTaskDuration", "AirflowQueueBacklog", "AirflowPoolSaturated", "AirflowWorkerCpuHigh", "AirflowImportErrors", "AirflowRetryStorm", "GlueJobFailed", "DynamoDBErrors", "S3Latency"])
             await simulator.SlackAsync(message => message.SlackTitle().StartsWith($"[FIRING] {alert}", StringComparison.Ordinal), Patience, stack.Output);
         var mails = await simulator.AllAsync("mail");
         Assert.DoesNotContain(mails, mail => Subject(mail).Contains("AirflowTaskDuration", StringComparison.Ordinal));
-        Assert.DoesNotContain(await simulator.AllAsync("slack"), message => message.SlackTitle().Contains("AirflowDagDuration", StringComparison.Ordinal));
+        var slack = await simulator.AllAsync("slack");
+        foreach (var mailed in (string[])["AirflowDagDuration", "GlueJobSlow", "DynamoDBThrottling"])
+            Assert.DoesNotContain(slack, message => message.SlackTitle().Contains(mailed, StringComparison.Ordinal));
     }
 
     /// <remarks>A count within a window shrinks with the window. Tasks take as long as ever: a pool may be full for a minute.</remarks>

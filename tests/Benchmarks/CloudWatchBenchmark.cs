@@ -1,0 +1,234 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace PipelineExporter.Benchmarks;
+
+/// <summary>
+/// What collecting CloudWatch costs: the simulator, which waits 50 ms with each answer, and the exporter, each as a process of its
+/// own; 1,250 tables of eight metrics and what that grows to, and 1,000 buckets of two daily metrics.
+/// </summary>
+internal static partial class CloudWatchBenchmark
+{
+    private const int MetricsOfTable = 8;
+
+    // And SystemErrors, which an alert needs: it is asked for though CloudWatch does not list it.
+    private const int BilledOfTable = MetricsOfTable + 1;
+
+    // What is due of a minute comes before or after its end: of few minutes, one more or less would be told.
+    private const int LaterMinutes = 5;
+
+    private static readonly (string Name, string Value)[] Keys = [("AWS_ACCESS_KEY_ID", "SIMULATOR"), ("AWS_SECRET_ACCESS_KEY", "simulator-secret")];
+
+    /// <param name="program">A built pipeline-exporter; the Release build of this checkout unless given.</param>
+    public static async Task<int> RunAsync(string? program)
+    {
+        var bin = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../.."));
+        program ??= Path.Combine(bin, "Exporter/release/pipeline-exporter");
+        var native = !File.Exists(Path.ChangeExtension(program, null) + ".dll");
+        var simulator = Path.Combine(bin, "Simulator.Host/release/pipeline-simulator");
+        Console.WriteLine($"{program}: {(native ? "Native AOT" : "JIT")}");
+        var report = new Report();
+        foreach (var tables in (int[])[1_250, 6_250, 125])
+        {
+            // Against which it is measured: others at 10,000 and 50,000 series.
+            (double? First, double? Cpu, double? Memory, double? Later)? targets = tables switch
+            {
+                1_250 when native => (0.6, 0.3, 60, 0.3),
+                6_250 when native => (5, 1.3, 120, 2.5),
+                _ => null,
+            };
+            await TablesAsync(report, program, simulator, tables, targets);
+        }
+
+        await EveryFiveMinutesAsync(report, program, simulator);
+        await BucketsAsync(report, program, simulator);
+        return report.ExitCode;
+    }
+
+    private static async Task TablesAsync(
+        Report report, string program, string simulator, int tables, (double? First, double? Cpu, double? Memory, double? Later)? targets)
+    {
+        var name = $"{tables * MetricsOfTable} series";
+        await using var run = await RunningAsync(program, simulator, [$"--tables={tables}"], "load_table_*", """
+              dynamodb: { tables: ["load_table_*"], poll_interval: 1d }
+            """);
+        // Sums are counted from the start on, so that the first collection has nothing to ask of them.
+        await FirstCollectionAsync(report, run.Exporter, $"{name}: first start", tables, targets, billed: 0);
+
+        // Later collections: all that is due of a minute at once.
+        await Task.Delay(TimeSpan.FromMinutes(5), TimeProvider.System);
+        var exporter = run.Exporter;
+        var (cpu, durations) = (exporter.Cpu, new List<double>());
+        var (requests, billed) = (await AnsweredAsync(exporter, "GetMetricData"), await BilledAsync(exporter));
+        for (var second = 0; second < LaterMinutes * 60; second++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System);
+            durations.Add(Duration(await PageAsync(exporter), "cloudwatch"));
+        }
+
+        // The collection of each minute that asked for most: those between have little to do.
+        var longest = durations.Chunk(60).Select(minute => minute.Max()).Order().ToList();
+        report.Line($"{name}: a later collection, median of five minutes", longest[longest.Count / 2], "s", atMost: targets?.Later);
+        report.Line($"{name}: the slowest of them", longest[^1], "s");
+        report.Line($"{name}: requests for data a minute", (await AnsweredAsync(exporter, "GetMetricData") - requests) / LaterMinutes, "");
+        report.Line($"{name}: metrics billed a minute", (await BilledAsync(exporter) - billed) / LaterMinutes, "", atMost: tables * BilledOfTable * 1.05);
+        report.Line($"{name}: CPU a minute, publishing and a scrape a second included", (exporter.Cpu - cpu).TotalSeconds / LaterMinutes, "s");
+        report.Line($"{name}: resident memory", Report.MemoryMiB("VmRSS", exporter.ProcessId), "MiB");
+        report.Line($"{name}: its peak", Report.MemoryMiB("VmHWM", exporter.ProcessId), "MiB", atMost: targets?.Memory);
+
+        // With a state file every metric is asked for at once, of all that was missed.
+        billed = await BilledAsync(exporter);
+        await run.RestartAsync();
+        await FirstCollectionAsync(report, run.Exporter, $"{name}: restart", tables, targets, billed + (tables * BilledOfTable));
+    }
+
+    private static async Task FirstCollectionAsync(
+        Report report, AirflowProgram exporter, string name, int tables, (double? First, double? Cpu, double? Memory, double? Later)? targets, double billed)
+    {
+        var page = await UntilAsync(exporter, page => Sum(page, "pipeline_exporter_cloudwatch_metrics") >= tables * MetricsOfTable && Duration(page, "cloudwatch") > 0);
+        // Both collectors of CloudWatch: the one that lists, and the one that asks as soon as it knows what for.
+        report.Line($"{name}: first collection, discovery included", Math.Max(Duration(page, "cloudwatch_discovery"), Duration(page, "cloudwatch")), "s", atMost: targets?.First);
+        report.Line($"{name}: CPU until then, the start of the process included", exporter.Cpu.TotalSeconds, "s", atMost: targets?.Cpu);
+        report.Line($"{name}: peak resident memory", Report.MemoryMiB("VmHWM", exporter.ProcessId), "MiB", atMost: targets?.Memory);
+        // Counters move once they have been seen at what they were before.
+        await UntilAsync(exporter, page => Sum(page, "pipeline_exporter_cloudwatch_billed_metrics_total") > 0 && Sum(page, "pipeline_exporter_cloudwatch_billed_metrics_total") >= billed);
+    }
+
+    private static async Task EveryFiveMinutesAsync(Report report, string program, string simulator)
+    {
+        const int tables = 1_250;
+        var name = $"{tables * MetricsOfTable} series every 5 minutes";
+        await using var run = await RunningAsync(program, simulator, [$"--tables={tables}"], "load_table_*", """
+              dynamodb: { tables: ["load_table_*"], poll_interval: 1d, capacity_interval: 5m, throttles_interval: 5m, operations_interval: 5m }
+            """);
+        // Sums are asked for from the first five minutes on.
+        await ScrapeAsync(run.Exporter, minutes: 10);
+        var billed = await BilledAsync(run.Exporter);
+        await ScrapeAsync(run.Exporter, minutes: 15);
+        report.Line($"{name}: metrics billed a minute", (await BilledAsync(run.Exporter) - billed) / 15, "", atMost: tables * BilledOfTable / 5 * 1.05);
+    }
+
+    private static async Task ScrapeAsync(AirflowProgram exporter, int minutes)
+    {
+        for (var i = 0; i < minutes * 4; i++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(15), TimeProvider.System);
+            await PageAsync(exporter);
+        }
+    }
+
+    private static async Task BucketsAsync(Report report, string program, string simulator)
+    {
+        const int buckets = 1_000;
+        await using var run = await RunningAsync(program, simulator, [$"--buckets={buckets}"], "load-bucket-*", """
+              s3: { buckets: ["load-bucket-*"], poll_interval: 1d, requests_interval: never }
+            """);
+        await UntilAsync(run.Exporter, page => Sum(page, "pipeline_exporter_cloudwatch_billed_metrics_total") >= buckets * 2);
+        report.Line($"{buckets} buckets: metrics billed at the start", await BilledAsync(run.Exporter), "", atMost: buckets * 2);
+        await ScrapeAsync(run.Exporter, minutes: 5);
+        report.Line($"{buckets} buckets: metrics billed 5 minutes later", await BilledAsync(run.Exporter), "", atMost: buckets * 2);
+        report.Line($"{buckets} buckets: metrics billed a day, by the command cost", await PlannedAsync(program, run.Configuration), "", atMost: 4_000);
+    }
+
+    /// <summary>What the exporter's command "cost" says that a day will bill.</summary>
+    private static async Task<double> PlannedAsync(string program, string configuration)
+    {
+        var start = new ProcessStartInfo(program, ["cost", $"--config.file={configuration}"]) { UseShellExecute = false, RedirectStandardOutput = true };
+        foreach (var (name, value) in Keys)
+            start.Environment[name] = value;
+        using var process = Process.Start(start)!;
+        var text = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"cost ended with code {process.ExitCode}: {text}");
+        return BilledADay.Matches(text).Sum(match => double.Parse(match.Groups["billed"].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture));
+    }
+
+    [GeneratedRegex(@"^ *cloudwatch +\w+: \d+ metrics +\w+ +(?<billed>[\d,]+) ", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex BilledADay { get; }
+
+    private static async Task<Run> RunningAsync(string program, string simulator, string[] load, string selected, string keys)
+    {
+        var folder = Directory.CreateTempSubdirectory("pipeline-exporter-benchmark-");
+        var aws = await AirflowProgram.StartAsync(
+            simulator, address => [$"--listen-address={address.Authority}", "--smtp-listen-address=", .. load], "simulator/faults");
+        using var latency = new StringContent("""{"source":"*","kind":"latency","latency":0.05}""", Encoding.UTF8, "application/json");
+        (await aws.Http.PostAsync(new Uri("simulator/faults", UriKind.Relative), latency)).EnsureSuccessStatusCode();
+        var configuration = Path.Combine(folder.FullName, "exporter.yml");
+        await File.WriteAllTextAsync(configuration, $"""
+            aws:
+              - region: eu-west-1
+                account_id: "123456789012"
+                endpoint_url: {aws.Address}
+                series_limit: 1000000
+            {keys.Replace("\n", "\n  ", StringComparison.Ordinal).Insert(0, "  ")}
+            state: {"{ zero_hold: 0s }"}
+            """);
+        Console.WriteLine($"{selected}: {string.Join(' ', load)}");
+        var run = new Run(program, aws, folder, configuration);
+        await run.RestartAsync();
+        return run;
+    }
+
+    private static async Task<string> UntilAsync(AirflowProgram exporter, Func<string, bool> isThere)
+    {
+        for (var i = 0; i < 1200; i++)
+        {
+            var page = await PageAsync(exporter);
+            if (isThere(page))
+                return page;
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+
+        throw new TimeoutException("what was waited for did not come about within a minute");
+    }
+
+    private static async Task<double> AnsweredAsync(AirflowProgram exporter, string operation = "")
+    {
+        var page = await PageAsync(exporter);
+        return page.Split('\n')
+            .Where(line => line.StartsWith("pipeline_exporter_source_requests_total{", StringComparison.Ordinal) && operation.Length == 0
+                || operation.Length > 0 && line.StartsWith("pipeline_exporter_aws_requests_total{", StringComparison.Ordinal) && line.Contains($"\"{operation}\"", StringComparison.Ordinal))
+            .Sum(Value);
+    }
+
+    private static async Task<double> BilledAsync(AirflowProgram exporter) => Sum(await PageAsync(exporter), "pipeline_exporter_cloudwatch_billed_metrics_total");
+
+    private static Task<string> PageAsync(AirflowProgram exporter) => exporter.Http.GetStringAsync(new Uri("metrics", UriKind.Relative));
+
+    private static double Duration(string page, string collector) => page.Split('\n')
+        .Where(line => line.StartsWith($"pipeline_exporter_collector_duration_seconds{{collector=\"{collector}\",", StringComparison.Ordinal)).Sum(Value);
+
+    private static double Sum(string page, string family) => page.Split('\n').Where(line => line.StartsWith(family + "{", StringComparison.Ordinal)).Sum(Value);
+
+    private static double Value(string line) => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
+
+    private sealed class Run(string program, AirflowProgram aws, DirectoryInfo folder, string configuration) : IAsyncDisposable
+    {
+        private AirflowProgram? exporter;
+
+        public AirflowProgram Exporter => exporter!;
+
+        public string Configuration => configuration;
+
+        public async Task RestartAsync()
+        {
+            if (exporter is not null)
+                await exporter.DisposeAsync();
+            exporter = await AirflowProgram.StartAsync(
+                program,
+                address => [$"--config.file={configuration}", $"--storage.path={Path.Combine(folder.FullName, "state")}", $"--web.listen-address={address.Authority}"],
+                "-/healthy", Keys);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (exporter is not null)
+                await exporter.DisposeAsync();
+            await aws.DisposeAsync();
+            folder.Delete(recursive: true);
+        }
+    }
+}
