@@ -33,6 +33,9 @@ internal static class Demo
             glue: { jobs: ["*"] }
             s3: { buckets: ["*"] }
             dynamodb: { tables: ["*"] }
+        thresholds:
+          dag_overdue_grace:
+            overrides: [{ dag: release_calendar_import, value: 1m }]
         """;
 
     public static Command Command()

@@ -86,7 +86,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
         if (dag.Schedule is not CronSchedule cron)
             return null;
         if (Disruption.Of(dag) is { Kind: DisruptionKind.NotScheduled } disruption && incidents.At(disruption.Incident, now) is { } incident)
-            return Microseconds(incident.Start - disruption.Head);
+            return Missed(dag, disruption, incident);
         return At(cron, Index(cron, dag.IsPaused ? PausedSince : now) + 1);
     }
 
@@ -209,7 +209,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
                 if (moment >= from)
                     yield return new RunKey(index, RunCause.Incident, (number << WaveBits) + wave);
             }
-            if (disruption.EndsWithRun && incident.End is { } end && end >= from && RepairDate(disruption, incident) <= to)
+            if (disruption.EndsWithRun && incident.End is { } end && end >= from && RepairDate(Root(dag), disruption, incident) <= to)
                 yield return new RunKey(index, RunCause.Repair, number << WaveBits);
         }
     }
@@ -229,8 +229,15 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
     static DateTimeOffset Begin(Disruption disruption, DateTimeOffset moment, long wave) => Microseconds(wave == 0 ? moment - disruption.Head : moment);
 
     /// <summary>The date of the run that starts at an incident's end.</summary>
-    static DateTimeOffset RepairDate(Disruption disruption, Incident incident) =>
-        Microseconds(disruption.StartsRuns ? incident.End!.Value : incident.Start - disruption.Head);
+    static DateTimeOffset RepairDate(DagDefinition root, Disruption disruption, Incident incident) =>
+        disruption.StartsRuns ? Microseconds(incident.End!.Value) : Missed(root, disruption, incident);
+
+    /// <summary>The moment at which nothing happened. A schedule names it after those at which something did.</summary>
+    static DateTimeOffset Missed(DagDefinition root, Disruption disruption, Incident incident)
+    {
+        var cron = (CronSchedule)root.Schedule;
+        return Microseconds(Latest(incident.Start - disruption.Head, At(cron, Index(cron, incident.Start)).AddSeconds(1)));
+    }
 
     /// <summary>The first date of a run that an incident touched; null when none has.</summary>
     DateTimeOffset? FirstDisturbed(DagDefinition root) =>
@@ -257,7 +264,7 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
         var disruption = Disruption.Of(dag)!;
         var incident = incidents.Named(disruption.Incident).ElementAt((int)(key.Index >> WaveBits));
         if (key.Cause == RunCause.Repair)
-            return Play(key, dag, disruption.StartsRuns ? RunKind.Manual : KindOf(dag), RepairDate(disruption, incident), Microseconds(incident.End!.Value), null);
+            return Play(key, dag, disruption.StartsRuns ? RunKind.Manual : KindOf(dag), RepairDate(dag, disruption, incident), Microseconds(incident.End!.Value), null);
         var wave = key.Index & MaxWave;
         var at = WaveOf(disruption, incident, wave);
         return Play(key, dag, RunKind.Manual, Begin(disruption, at, wave), null, Disturb(disruption, incident, wave, at));

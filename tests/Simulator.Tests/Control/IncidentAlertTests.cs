@@ -163,6 +163,27 @@ public sealed class IncidentAlertTests
         Assert.InRange(late.StartDate, Now.AddHours(5), Now.AddHours(5).AddSeconds(1));
     }
 
+    /// <summary>Otherwise a run that was seen would have a date after the one that is missing, and nothing would be late.</summary>
+    [Fact]
+    public void Whenever_a_dag_becomes_overdue_its_last_run_was_before_the_one_that_it_missed()
+    {
+        for (var start = Now; start < Now.AddHours(4); start = start.AddMinutes(1))
+        {
+            var time = new FakeTimeProvider(start);
+            var incidents = new IncidentLog(time);
+            incidents.Start(IncidentKind.DagOverdue);
+            var model = new PipelineModel(1, incidents);
+            var dag = model.FindDag(Catalog.ReleaseCalendar)!;
+            var last = model.Runs(dag, start.AddHours(-8), start).Max(run => run.RunAfter);
+            Assert.InRange(model.NextRun(dag, start)!.Value, last.AddTicks(1), start);
+            Assert.InRange(start - model.NextRun(dag, start)!.Value, TimeSpan.Zero, TimeSpan.FromHours(1));
+
+            time.Advance(TimeSpan.FromHours(1));
+            incidents.End(IncidentKind.DagOverdue);
+            Assert.Equal(model.NextRun(dag, start), model.Runs(dag, start, time.GetUtcNow().AddMinutes(1)).Single(run => run.Key.Cause == RunCause.Repair).RunAfter);
+        }
+    }
+
     [Fact]
     public void A_held_run_is_found_by_its_id_and_the_pool_is_full_to_the_moment()
     {
