@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Amazon.Runtime;
@@ -9,8 +10,8 @@ using Polly.Timeout;
 namespace PipelineExporter.Sources.Aws;
 
 /// <summary>
-/// Sends the requests of one service: signs each attempt, retries what may succeed, holds back from a service that is down,
-/// and turns whatever goes wrong into an <see cref="AwsException"/>. The whole time-out is the caller's.
+/// Sends the requests of one service: signs each attempt, retries what may succeed, holds back from an operation that keeps
+/// failing, and turns whatever goes wrong into an <see cref="AwsException"/>. The whole time-out is the caller's.
 /// </summary>
 internal sealed class AwsHandler : DelegatingHandler
 {
@@ -27,7 +28,10 @@ internal sealed class AwsHandler : DelegatingHandler
     private readonly TimeProvider time;
     private readonly Action<string> observe;
     private readonly AwsUsage usage;
-    private readonly ResiliencePipeline<HttpResponseMessage> pipeline;
+    private readonly AwsResilience resilience;
+
+    /// <summary>By operation: one that keeps failing holds back no other.</summary>
+    private readonly ConcurrentDictionary<string, ResiliencePipeline<HttpResponseMessage>> pipelines = new(StringComparer.Ordinal);
 
     /// <param name="observe">Called once a request sent, so once an attempt.</param>
     /// <param name="usage">Says how fast, and is told of each answer.</param>
@@ -36,14 +40,14 @@ internal sealed class AwsHandler : DelegatingHandler
         Action<string> observe, AwsUsage usage, HttpMessageHandler inner) : base(inner)
     {
         (this.service, this.region, this.credentials, this.clock, this.time) = (service, region, credentials, clock, time);
-        (this.observe, this.usage) = (observe, usage);
-        pipeline = resilience.Build(time);
+        (this.observe, this.usage, this.resilience) = (observe, usage, resilience);
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var operation = OperationOf(request);
         var body = request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(cancellationToken);
+        var pipeline = pipelines.GetOrAdd(operation, static (_, handler) => handler.resilience.Build(handler.time), this);
         try
         {
             return await pipeline.ExecuteAsync(async token => await AttemptAsync(request, operation, body, token), cancellationToken);
@@ -149,7 +153,7 @@ internal sealed record AwsResilience
 
     public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a service that keeps failing is left alone.</summary>
+    /// <summary>How long an operation that keeps failing is left alone.</summary>
     public TimeSpan Break { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Failures within a minute, almost nothing else in between, that bring about the break.</summary>

@@ -300,7 +300,7 @@ public sealed class AwsSourceTests
     }
 
     [Fact]
-    public async Task A_service_that_keeps_failing_is_left_alone_for_a_while()
+    public async Task An_operation_that_keeps_failing_is_left_alone_for_a_while()
     {
         var healthy = false;
         await using var aws = await FakeAws.StartAsync((context, _) => healthy ? context.Response.WriteAsync("""{"Jobs":[]}""") : Fail(context, 503, ""));
@@ -317,6 +317,24 @@ public sealed class AwsSourceTests
         healthy = true;
         time.Advance(TimeSpan.FromSeconds(21));
         Assert.Empty((await source.Glue.GetJobsAsync(new(), Now)).Jobs);
+    }
+
+    [Fact]
+    public async Task An_operation_that_keeps_failing_holds_back_no_other_of_its_service()
+    {
+        await using var aws = await FakeAws.StartAsync((context, request) => request.Target == "GraniteServiceVersion20100801.ListMetrics"
+            ? Fail(context, 500, "")
+            : context.Response.WriteAsync("""{"MetricDataResults":[],"Messages":[]}"""));
+        using var source = aws.Source(resilience: new() { Retries = 1, Delay = TimeSpan.Zero, FailuresBeforeBreak = 4 });
+        var query = new MetricDataQuery("q0", new(new("Glue", "glue.driver.aggregate.elapsedTime", []), 60, "Sum"));
+        var at = DateTimeOffset.UnixEpoch.AddYears(56);
+
+        AwsException failure;
+        do
+            failure = await Assert.ThrowsAsync<AwsException>(() => source.CloudWatch.ListMetricsAsync(new("Glue", "x", []), Now));
+        while (failure.Code != "Circuit");
+
+        Assert.Empty((await source.CloudWatch.GetMetricDataAsync(new([query], at, at.AddMinutes(1), "TimestampDescending"), Now)).MetricDataResults);
     }
 
     internal static Task Fail(HttpContext context, int status, string body)
