@@ -67,7 +67,7 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
 
     public override TimeSpan Interval => interval;
 
-    /// <summary>Every configuration of request metrics, as far as they were read.</summary>
+    /// <summary>Every configuration of request metrics, as it was read last.</summary>
     public IReadOnlyList<(string Bucket, string Filter)> Filters => Volatile.Read(ref filters);
 
     protected internal override Exception? FailureIn(S3BucketsSnapshot snapshot) => snapshot.Failure;
@@ -91,7 +91,7 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
         var names = list.Buckets.Keys.ToList();
         var metrics = await EachResource.AskAsync(names, FilterIdsAsync, cancellationToken);
         var rules = await EachResource.AskAsync(names, source.S3.GetBucketLifecycleConfigurationAsync, cancellationToken);
-        Volatile.Write(ref filters, [.. metrics.Given.SelectMany(bucket => bucket.Value.Select(id => (bucket.Key, id)))]);
+        Volatile.Write(ref filters, FiltersOf(list, metrics));
         return new(
             [
                 .. list.Buckets.Values.Where(bucket => !metrics.Gone.Contains(bucket.Name) && !rules.Gone.Contains(bucket.Name)).Select(bucket =>
@@ -114,6 +114,13 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
 
         AccessDenials.Write(snapshot.Denied, sink);
     }
+
+    // Of a bucket that could not be told of this time, they are as they were.
+    private (string Bucket, string Filter)[] FiltersOf(S3BucketList list, EachResource<ImmutableArray<string>> told) =>
+    [
+        .. told.Given.SelectMany(bucket => bucket.Value.Select(id => (bucket.Key, id))),
+        .. filters.Where(one => list.Buckets.ContainsKey(one.Bucket) && !told.Given.ContainsKey(one.Bucket) && !told.Gone.Contains(one.Bucket)),
+    ];
 
     private async Task<ImmutableArray<string>> FilterIdsAsync(string bucket, CancellationToken cancellationToken)
     {

@@ -208,6 +208,32 @@ public sealed class S3BucketsTests : IAsyncLifetime
             GlueRig.Written(collector, snapshot).Keys.Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task Filters_that_cannot_be_read_this_time_are_those_that_were_read_before()
+    {
+        stores.Buckets.AddRange([new("a", FilterIds: ["f", "g"]), new("b", FilterIds: ["f"]), new("c", FilterIds: ["f"]), new("d", FilterIds: ["f"])]);
+        var collector = Collector();
+        await collector.CollectAsync(CancellationToken.None);
+
+        stores.Buckets.RemoveAll(bucket => bucket.Name == "d");
+        stores.Interfere = (operation, bucket) => (operation, bucket) switch
+        {
+            ("ListBucketMetricsConfigurations", "a") => FakeStores.S3Error(500, "InternalError"),
+            ("ListBucketMetricsConfigurations", "b") => FakeStores.S3Error(403, "AccessDenied"),
+            ("ListBucketMetricsConfigurations", "c") => FakeStores.S3Error(404, "NoSuchBucket"),
+            _ => null,
+        };
+        stores.Time.Advance(TimeSpan.FromMinutes(15));
+        Assert.NotNull(collector.FailureIn(await collector.CollectAsync(CancellationToken.None)));
+        Assert.Equal([("a", "f"), ("a", "g"), ("b", "f")], collector.Filters.Order());
+
+        stores.Interfere = (_, _) => null;
+        stores.Buckets[0] = new("a", FilterIds: ["h"]);
+        stores.Time.Advance(TimeSpan.FromMinutes(15));
+        await collector.CollectAsync(CancellationToken.None);
+        Assert.Equal([("a", "h"), ("b", "f"), ("c", "f")], collector.Filters.Order());
+    }
+
     [Theory]
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><Name>hunter2")]
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name><CreationDate>hunter2</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>")]
