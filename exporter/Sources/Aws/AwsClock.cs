@@ -11,11 +11,14 @@ internal sealed class AwsClock(TimeProvider time)
     /// <summary>How far AWS is ahead of this machine; zero before the first answer.</summary>
     public TimeSpan Offset => new(Interlocked.Read(ref offsetTicks));
 
-    public DateTimeOffset UtcNow => time.GetUtcNow() + Offset;
+    public DateTimeOffset UtcNow => MachineNow + Offset;
+
+    /// <summary>As this machine has it. With the offset that is known after an answer, it is when AWS was asked.</summary>
+    public DateTimeOffset MachineNow => time.GetUtcNow();
 
     public void Observe(DateTimeOffset? date)
     {
         if (date is { } known)
-            Interlocked.Exchange(ref offsetTicks, (known - time.GetUtcNow()).Ticks);
+            Interlocked.Exchange(ref offsetTicks, (known - MachineNow).Ticks);
     }
 }

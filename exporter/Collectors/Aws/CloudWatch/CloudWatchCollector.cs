@@ -82,18 +82,12 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         var now = source.Clock.UtcNow;
 
         var speed = spend.Apply(plan.Costs, state, now);
-        var failures = new List<AwsException>();
-        var isAnswered = false;
-        // Round by round: what was answered is stored, and let go, before the next is asked for. One round at least stores what
-        // was spent elsewhere.
-        foreach (var round in CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now))).Chunk(CloudWatchRequest.AtOnce).DefaultIfEmpty([]))
-        {
-            failures.AddRange(await AskAsync(round, state, speed, now, cancellationToken));
-            isAnswered |= round.Any(request => request.Questions.Any(question => question.IsComplete));
-        }
+        var requests = CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now))).ToList();
+        await AskAsync(requests, state, speed, now, cancellationToken);
 
-        var failure = failures.FirstOrDefault();
-        if (failure is not null && !isAnswered)
+        // Until what failed is answered, also when it is not yet due again.
+        var failure = plan.Groups.SelectMany(group => plan[group]).FirstOrDefault(metric => metric.Failure is not null)?.Failure;
+        if (failure is not null && requests.Count > 0 && !requests.Exists(request => request.Questions.Any(question => question.IsComplete)))
             throw failure;
         return new([.. spend.Samples(), .. Samples(state, speed, now)], failure);
     }
@@ -106,30 +100,51 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             sink.Set(gauge, value, labels);
     }
 
-    private async Task<IReadOnlyList<AwsException>> AskAsync(
+    // A few answers at a time are stored, and let go, while others are on their way.
+    private async Task AskAsync(
         IReadOnlyList<CloudWatchRequest> requests, SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
         var batch = state.Begin();
-        var failures = await CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, request => Count(request, batch), Say, cancellationToken);
-        foreach (var group in plan.Groups)
+        var counted = new List<CloudWatchRequest>();
+        await CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, Take, Say, cancellationToken);
+        Store(); // also what was spent elsewhere
+
+        void Take(CloudWatchRequest request)
         {
-            batch.Declare(Billed, group.Name);
-            batch.Declare(Revisions, group.Name);
+            Count(request, batch);
+            counted.Add(request);
+            if (counted.Count == CloudWatchRequest.AtOnce)
+                Store();
         }
 
-        spend.Commit(batch);
-        // Only what is stored was asked: otherwise it will be asked again.
-        foreach (var question in requests.SelectMany(request => request.Questions).Cast<PlannedQuestion>())
+        void Store()
+        {
+            foreach (var group in plan.Groups)
+            {
+                batch.Declare(Billed, group.Name);
+                batch.Declare(Revisions, group.Name);
+            }
+
+            spend.Commit(batch);
+            // Only what is stored was asked: otherwise it will be asked again.
+            foreach (var request in counted)
+                Settle(request, speed, now);
+            counted.Clear();
+            batch = state.Begin();
+        }
+    }
+
+    private static void Settle(CloudWatchRequest request, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)
+    {
+        foreach (var question in request.Questions.Cast<PlannedQuestion>())
         {
             var interval = speed[question.Metric.Group]!.Value;
             if (question.IsComplete)
                 question.Metric.Answered(question.Until, question.Newest, now, interval);
             else
-                question.Metric.Failed(now, interval);
+                question.Metric.Failed(request.Failure, now, interval);
         }
-
-        return failures;
     }
 
     private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now) =>

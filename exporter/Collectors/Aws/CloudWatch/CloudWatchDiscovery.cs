@@ -60,7 +60,7 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
         {
             var identity = await source.GetIdentityAsync(cancellationToken);
             var state = ledger.For(identity.Scope);
-            var at = source.Clock.UtcNow;
+            var asked = source.Clock.MachineNow; // what AWS has may not be known before its first answer
             var listing = new CloudWatchListing(source, listed, cancellationToken);
             var failures = new ConcurrentQueue<AwsException>();
             await Task.WhenAll(plan.Groups.Select(async group =>
@@ -69,7 +69,7 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
                 {
                     var queries = await group.DiscoverAsync(listing, cancellationToken);
                     // A group of which something could not be listed is looked at as of before: what is missing was not listed, no more.
-                    Enter(group, queries, state, at, isWhole: listing.Failures.Count == 0);
+                    Enter(group, queries, state, asked + source.Clock.Offset, isWhole: listing.Failures.Count == 0);
                 }
                 catch (AwsException e)
                 {

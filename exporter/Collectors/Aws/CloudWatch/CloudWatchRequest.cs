@@ -21,6 +21,9 @@ internal sealed class CloudWatchRequest
     /// <summary>Pages that came; CloudWatch bills each.</summary>
     public int Answers { get; private set; }
 
+    /// <summary>Why a page could not be had; the questions that are not complete were not answered. Null when all pages came.</summary>
+    public AwsException? Failure { get; private set; }
+
     private DateTimeOffset From { get; set; } = DateTimeOffset.MaxValue;
 
     private DateTimeOffset Until { get; set; } = DateTimeOffset.MinValue;
@@ -58,35 +61,34 @@ internal sealed class CloudWatchRequest
     /// <summary>Sends all of them, <see cref="AtOnce"/> at a time; one that fails hurts no other.</summary>
     /// <param name="answered">Told of each request when it has been answered or has failed; of one at a time.</param>
     /// <param name="message">Told of what CloudWatch says of a request as a whole.</param>
-    /// <returns>Why some have failed.</returns>
-    public static async Task<IReadOnlyList<AwsException>> SendAllAsync(
+    public static async Task SendAllAsync(
         ICloudWatchApi cloudWatch, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchRequest> answered, Action<CloudWatchMessage> message,
         CancellationToken cancellationToken)
     {
-        var failures = new List<AwsException>();
-        var gate = new Lock();
+        using var turn = new SemaphoreSlim(1);
         await Parallel.ForEachAsync(
             requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
             async (request, token) =>
             {
-                AwsException? failure = null;
                 try
                 {
                     await request.SendAsync(cloudWatch, message, token);
                 }
                 catch (AwsException e)
                 {
-                    failure = e;
+                    request.Failure = e;
                 }
 
-                lock (gate)
+                await turn.WaitAsync(token);
+                try
                 {
-                    if (failure is not null)
-                        failures.Add(failure);
                     answered(request);
                 }
+                finally
+                {
+                    turn.Release();
+                }
             });
-        return failures;
     }
 
     /// <summary>Asks, and follows the answer to its last page. What is complete when a page fails was answered.</summary>

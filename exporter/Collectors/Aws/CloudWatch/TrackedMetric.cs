@@ -1,3 +1,4 @@
+using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Collectors.Aws.CloudWatch;
@@ -25,6 +26,9 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
 
     public bool HasFailed => failures > 0;
 
+    /// <summary>What its last question failed with; null when it was answered, or when CloudWatch left out this metric alone.</summary>
+    public AwsException? Failure { get; private set; }
+
     /// <summary>The end of the newest datapoint's period.</summary>
     public DateTimeOffset? At { get; private set; }
 
@@ -42,7 +46,7 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     public void Answered(DateTimeOffset until, DateTimeOffset? newest, DateTimeOffset now, TimeSpan interval)
     {
         var cadence = query.Cadence;
-        (settled, failures) = (until, 0);
+        (settled, failures, Failure) = (until, 0, null);
         if (query.IsSparse || newest + cadence.Period >= until)
             (Late, retry) = (0, null);
         else
@@ -50,9 +54,11 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     }
 
     /// <summary>It is asked for again: an answer that says no more than that it failed is billed, too.</summary>
-    public void Failed(DateTimeOffset now, TimeSpan interval)
+    /// <param name="failure">Of the whole request; null when there was none.</param>
+    public void Failed(AwsException? failure, DateTimeOffset now, TimeSpan interval)
     {
         failures++;
+        Failure = failure;
         retry = now + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
     }
 

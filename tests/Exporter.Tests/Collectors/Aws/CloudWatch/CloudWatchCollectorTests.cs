@@ -397,6 +397,54 @@ public sealed class CloudWatchCollectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_failure_is_told_until_what_failed_is_answered()
+    {
+        Publish(Requests("orders"), 0, 60, 5);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+        rig.CloudWatch.Interfere = (operation, _) => operation == "GetMetricData" ? FakeCloudWatch.Error(500, "InternalServiceError") : null;
+        rig.Time.Advance(Minute);
+        await Assert.ThrowsAsync<AwsException>(rig.CollectAsync);
+
+        // Nothing is due yet, and so nothing is asked: it is no success.
+        var asked = rig.CloudWatch.Requests.Count;
+        var idle = await rig.Collector.CollectAsync(CancellationToken.None);
+        Assert.Equal(asked, rig.CloudWatch.Requests.Count);
+        Assert.Equal("GetMetricData", Assert.IsType<AwsException>(rig.Collector.FailureIn(idle)).Operation);
+
+        rig.CloudWatch.Interfere = (_, _) => null;
+        rig.Time.Advance(5 * Minute);
+        Assert.Null(rig.Collector.FailureIn(await rig.Collector.CollectAsync(CancellationToken.None)));
+    }
+
+    [Fact]
+    public async Task What_was_answered_is_stored_though_the_collection_does_not_end()
+    {
+        // Of two weeks, five metrics fill a request.
+        var tables = Enumerable.Range(0, 120).Select(i => $"table{i}").ToList();
+        tables.ForEach(table => Publish(Requests(table), 0, 30, 5));
+        await rig.DiscoverAsync();
+        await rig.CollectAsync();
+        rig.Time.Advance(TimeSpan.FromDays(14));
+        using var cancellation = new CancellationTokenSource();
+        var asked = 0;
+        rig.CloudWatch.Interfere = (operation, _) =>
+        {
+            if (operation == "GetMetricData" && Interlocked.Increment(ref asked) > 2 * CloudWatchRequest.AtOnce)
+                cancellation.Cancel();
+            return null;
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => rig.Collector.CollectAsync(cancellation.Token));
+
+        Assert.Contains(tables, table => rig.Counted(FakeGroup.Requests, table, "GetItem") == 30 * 5);
+        Assert.Contains(tables, table => rig.Counted(FakeGroup.Requests, table, "GetItem") == 0);
+        rig.CloudWatch.Interfere = (_, _) => null;
+        await rig.CollectAsync();
+        Assert.All(tables, table => Assert.Equal(30 * 5, rig.Counted(FakeGroup.Requests, table, "GetItem")));
+    }
+
+    [Fact]
     public async Task A_listing_that_fails_keeps_what_was_listed_before()
     {
         for (var i = 0; i < 600; i++)
