@@ -75,8 +75,8 @@ internal static class DynamoDbMetrics
         var ofTable = Dimensions(table, null);
         foreach (var name in new[] { "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents", "ConditionalCheckFailedRequests", "TransactionConflict" })
             yield return Steady(name, ofTable);
-        yield return Steady("SuccessfulRequestLatency", ofTable.Add(new("Operation", "GetItem")));
-        yield return Steady("ThrottledRequests", ofTable.Add(new("Operation", "GetItem")));
+        foreach (var operation in table.Operations)
+            yield return Steady("ReturnedItemCount", ofTable.Add(new("Operation", operation.Name)));
 
         MetricSeries Steady(string name, ImmutableArray<MetricDimension> dimensions) => new(
             Space, name, dimensions, "Count", (from, to) => PeriodicSamples.One(model.Seed, name, Minute, from, to, (_, dice) => dice.Between(1, 9)));

@@ -61,5 +61,5 @@ internal static class Tables
 
     /// <summary>Tables of generated load, with eight metrics a minute each.</summary>
     public static IEnumerable<TableDefinition> Load(int count) =>
-        Enumerable.Range(0, count).Select(i => new TableDefinition($"load_table_{i:00000}", Created, null, null) { Operations = [("GetItem", 1)] });
+        Enumerable.Range(0, count).Select(i => new TableDefinition($"load_table_{i:00000}", Created, null, null) { Operations = [("Query", 1), ("Scan", 1)] });
 }
