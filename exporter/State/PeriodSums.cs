@@ -80,9 +80,9 @@ internal sealed class PeriodSums
             recent[i] = this[first + Period * i];
 
         var (difference, revised) = (-Debt, 0);
-        foreach (var (start, value) in reading.Values)
+        foreach (var (start, value) in OncePerPeriod(reading.Values))
         {
-            if (start < oldest || start + Period > until || !double.IsFinite(value) || value < 0)
+            if (start < oldest || start + Period > until || !IsSum(value))
                 continue;
             var change = value - this[start];
             if (start >= Floor)
@@ -114,15 +114,35 @@ internal sealed class PeriodSums
     {
         var remembered = Until - Period * kept;
         var difference = -Debt;
-        foreach (var (start, value) in reading.Values)
+        foreach (var (start, value) in OncePerPeriod(reading.Values))
         {
             var end = start + reading.Period;
-            if (end <= Until || end > reading.Until || start < Floor || (start < remembered && start < Until) || !double.IsFinite(value) || value < 0)
+            if (end <= Until || end > reading.Until || start < Floor || (start < remembered && start < Until) || !IsSum(value))
                 continue;
             difference += value - Sum(start, end);
         }
 
         var until = reading.Until > Until ? reading.Until : Until;
         return (new(Period, until, until, Math.Max(0, -difference), []), Math.Max(0, difference), 0);
+    }
+
+    private static bool IsSum(double value) => double.IsFinite(value) && value >= 0;
+
+    // A datapoint that comes while an answer is read pushes another onto both of two pages. The later word counts.
+    private static IReadOnlyCollection<KeyValuePair<DateTimeOffset, double>> OncePerPeriod(IReadOnlyList<KeyValuePair<DateTimeOffset, double>> values)
+    {
+        var newestFirst = true; // as they nearly always are, and then none is there twice
+        for (var i = 1; i < values.Count && newestFirst; i++)
+            newestFirst = values[i].Key < values[i - 1].Key;
+        if (newestFirst)
+            return values;
+        var latest = new Dictionary<DateTimeOffset, double>(values.Count);
+        foreach (var (start, value) in values)
+        {
+            if (IsSum(value))
+                latest[start] = value;
+        }
+
+        return latest;
     }
 }

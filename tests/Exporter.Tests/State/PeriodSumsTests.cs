@@ -76,4 +76,32 @@ public sealed class PeriodSumsTests
 
         Assert.Equal(1, addition);
     }
+
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(5, 5)]
+    public void A_period_that_one_answer_tells_twice_is_counted_once_with_the_later_word(int minutes, double expected)
+    {
+        var (sums, counted, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, []), Kept);
+        PeriodReading Reading(params double[] values) =>
+            new(minutes * Minute, Start + 20 * Minute, [.. values.Select(value => KeyValuePair.Create(Start + 10 * Minute, value))]);
+
+        (sums, var addition, _) = sums.Read(Reading(3, 4, 5, -1, double.NaN), Kept);
+
+        Assert.Equal(expected, counted + addition);
+        Assert.Equal(0, sums.Debt);
+        // And as of before, once more.
+        Assert.Equal(0, sums.Read(Reading(5, 5), Kept).Addition);
+    }
+
+    [Fact]
+    public void A_revision_that_is_told_twice_is_one()
+    {
+        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, [new(Start, 3)]), Kept);
+
+        var (next, addition, revised) = sums.Read(new(Minute, Start + 2 * Minute, [new(Start, 7), new(Start + Minute, 1), new(Start, 7)]), Kept);
+
+        Assert.Equal((4 + 1, 1), (addition, revised));
+        Assert.Equal(8, next.Sum(Start, Start + 2 * Minute));
+    }
 }
