@@ -24,6 +24,10 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
 {
     private const int LongestReason = 300;
 
+    private static readonly string Allow =
+        $"Allow {AwsService.SecurityToken.ActionOf("AssumeRole")} in the IAM policy of the exporter's own identity, and name that in the role's trust policy "
+        + "(with external_id, if it demands one).";
+
     private static readonly DefaultAWSCredentialsIdentityResolver DefaultChain = new();
 
     private readonly SemaphoreSlim gate = new(1);
@@ -61,7 +65,7 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
             throw new AwsException(
                 service.Id, operation, "Credentials",
                 $"the role {role.Arn} could not be assumed: {(refusal is null ? "" : $"{refusal.ErrorCode}: ")}{Compact(e.Message)}",
-                hint: refusal is null ? null : "Its trust policy must name the exporter's own identity (and external_id, if it demands one).", inner: e);
+                hint: AwsError.IsAccessDenied(refusal?.ErrorCode ?? "") ? Allow : null, inner: e);
         }
         catch (Exception e) when (IsFailure(e, cancellationToken))
         {

@@ -72,7 +72,7 @@ public sealed class AwsCredentialsTests
 
         Assert.Equal(
             "Glue GetJobs: the role arn:aws:iam::210987654321:role/monitoring could not be assumed: AccessDenied: not authorized to perform: sts:AssumeRole. "
-            + "Its trust policy must name the exporter's own identity (and external_id, if it demands one).",
+            + "Allow sts:AssumeRole in the IAM policy of the exporter's own identity, and name that in the role's trust policy (with external_id, if it demands one).",
             error.Message);
     }
 
