@@ -279,17 +279,6 @@ public sealed class AwsOnSimulatorTests
         DynamoDb = new(_ => true, Minute, Minute, Minute, Minute),
     };
 
-    private sealed class OneLog(Microsoft.Extensions.Logging.ILogger log) : Microsoft.Extensions.Logging.ILoggerFactory
-    {
-        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => log;
-
-        public void AddProvider(Microsoft.Extensions.Logging.ILoggerProvider provider) => throw new NotSupportedException();
-
-        public void Dispose()
-        {
-        }
-    }
-
     private sealed class TemporaryLedger : IDisposable
     {
         private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("aws-on-simulator-");

@@ -106,7 +106,7 @@ internal sealed class FakeStores : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context, FakeRequest request)
     {
         LastHeaders = request.Headers;
-        var (operation, resource) = Operation(context.Request, request);
+        var (operation, resource) = (request.Operation, Resource(request));
         Asked.Enqueue($"{operation} {resource}");
         var (status, body) = Interfere(operation, resource) ?? operation switch
         {
@@ -127,19 +127,9 @@ internal sealed class FakeStores : IAsyncDisposable
         await context.Response.WriteAsync(body);
     }
 
-    private static (string Operation, string Resource) Operation(HttpRequest request, FakeRequest body)
-    {
-        if (body.Target is { } target)
-            return (target.Split('.')[1], (string?)JsonNode.Parse(body.Body)!["TableName"] ?? "");
-        var bucket = request.Path.Value!.Trim('/');
-        return (request.Query.Keys.Select(key => key switch
-        {
-            "lifecycle" => "GetBucketLifecycleConfiguration",
-            "metrics" => "ListBucketMetricsConfigurations",
-            "location" => "GetBucketLocation",
-            _ => null,
-        }).FirstOrDefault(operation => operation is not null) ?? "ListBuckets", bucket);
-    }
+    private static string Resource(FakeRequest request) => request.Target is null
+        ? request.Path.Split('?')[0].Trim('/')
+        : (string?)JsonNode.Parse(request.Body)!["TableName"] ?? "";
 
     private FakeBucket Bucket(string name) => Buckets.Single(bucket => bucket.Name == name);
 

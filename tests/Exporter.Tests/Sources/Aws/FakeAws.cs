@@ -5,6 +5,7 @@ using Amazon.Runtime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Logging;
 using PipelineExporter.Sources.Aws;
 
@@ -16,6 +17,18 @@ internal sealed record FakeRequest(string? Target, string? ContentType, IReadOnl
     /// <summary>With the query.</summary>
     public string Path { get; init; } = "/";
 
+    /// <summary>As AWS calls it, whatever the protocol.</summary>
+    public string Operation =>
+        Target is { } target ? target.Split('.')[1]
+        : QueryHelpers.ParseQuery(Body).TryGetValue("Action", out var action) ? action.ToString()
+        : QueryHelpers.ParseQuery(Path.Split('?', 2) is [_, var query] ? query : "").Keys.Select(key => key switch
+        {
+            "lifecycle" => "GetBucketLifecycleConfiguration",
+            "metrics" => "ListBucketMetricsConfigurations",
+            "location" => "GetBucketLocation",
+            _ => null,
+        }).FirstOrDefault(operation => operation is not null) ?? "ListBuckets";
+
     /// <summary>The access key that signed it; empty without a signature.</summary>
     public string Key => Headers.GetValueOrDefault("Authorization", "").Split("Credential=")[^1].Split('/')[0];
 
@@ -23,6 +36,29 @@ internal sealed record FakeRequest(string? Target, string? ContentType, IReadOnl
 
     public DateTimeOffset SignedAt => DateTimeOffset.ParseExact(
         Headers["X-Amz-Date"], "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+}
+
+/// <summary>An answer that a test makes up.</summary>
+internal sealed record FakeAnswer(int Status, string Body)
+{
+    /// <summary>Null: what the body looks like.</summary>
+    public string? ContentType { get; init; }
+
+    public static FakeAnswer Denial(string protocol) => protocol switch
+    {
+        "json" => new(400, """{"__type":"AccessDeniedException","Message":"no"}"""),
+        "named json" => new(400, """{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"""),
+        "query" => new(403, """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"""),
+        "s3" => new(403, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>no</Message></Error>"),
+        _ => throw new ArgumentException(protocol, nameof(protocol)),
+    };
+
+    public Task WriteAsync(HttpContext context)
+    {
+        context.Response.StatusCode = Status;
+        context.Response.ContentType = ContentType ?? (Body.StartsWith('<') ? "application/xml" : context.Response.ContentType);
+        return context.Response.WriteAsync(Body);
+    }
 }
 
 /// <summary>A web server on the loopback that answers as the test tells it to.</summary>
