@@ -80,7 +80,7 @@ internal sealed class BesideControl : IAsyncDisposable
     public void AssertSameCounts()
     {
         var counts = Counts();
-        Assert.All(counts, one => Assert.Equal((one.Series, one.Control), (one.Series, one.Troubled)));
+        Assert.Equal([], counts.Where(one => one.Control != one.Troubled).Select(one => $"{one.Series} is {one.Troubled} and should be {one.Control}").Take(5));
         // There was something to lose.
         Assert.True(counts.Count(one => one.Control.Split(' ').Any(number => number != "0")) > 20);
     }
@@ -248,15 +248,18 @@ internal sealed partial class RunExporter : IDisposable
         {
             Source = options,
             Timeout = TimeSpan.FromSeconds(10),
-            Glue = new(_ => true, (_, fromBaseline) => fromBaseline, Minute, Minute),
+            // The others have thousands of runs to be read first.
+            Glue = new(name => name is not ("music_streaming_validation" or "music_streaming_kpi_computation" or "music_streaming_dynamodb_load"), (_, fromBaseline) => fromBaseline, Minute, Minute),
             S3 = new(_ => true, Minute, TimeSpan.FromDays(1), Minute),
             DynamoDb = new(_ => true, Minute, Minute, Minute, Minute),
         };
+        // They start side by side: discovery, which comes first here, learns AWS's time and what exists from no other.
         runners =
         [
             .. AwsCollectors.For(
                 collection, new(ledger, time, new OneLog(Log), (_, _) => { }), new(), new BasicAWSCredentials("SIMULATOR", "simulator-secret"),
                 new() { Retries = 1, Delay = TimeSpan.Zero, FailuresBeforeBreak = 100_000 })
+            .OrderBy(collector => collector is CloudWatchDiscovery ? 0 : 1)
             .Select(collector => new CollectorRunner(collector, ledger, Store, RunnerOptions.For(collector.Interval), time, Log)),
         ];
     }

@@ -65,7 +65,7 @@ public sealed class DeniedOperationsTests
     public async Task Who_the_exporter_is_is_asked_again_after_a_restart_until_it_is_known(bool isRole, string told)
     {
         await using var both = await BesideControl.StartAsync(
-            change: options => isRole ? options with { Role = new("arn:aws:iam::210987654321:role/monitoring") } : options);
+            change: options => isRole ? options with { Role = new("arn:aws:iam::123456789012:role/monitoring") } : options);
         await both.RunAsync(8);
         both.Interfere = request => request.Operation is "GetCallerIdentity" or "AssumeRole" ? FakeAnswer.Denial("query") : null;
         both.Troubled.Restart();
