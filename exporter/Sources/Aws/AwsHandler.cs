@@ -18,9 +18,6 @@ internal sealed class AwsHandler : DelegatingHandler
     /// <summary>Names the operation of a request whose protocol has no X-Amz-Target.</summary>
     public static readonly HttpRequestOptionsKey<string> Operation = new("aws-operation");
 
-    /// <summary>No honest answer to what the exporter asks comes near it.</summary>
-    private const int LongestAnswer = 32 * 1024 * 1024;
-
     private readonly AwsService service;
     private readonly string region;
     private readonly AwsCredentials credentials;
@@ -37,7 +34,7 @@ internal sealed class AwsHandler : DelegatingHandler
     /// <param name="usage">Says how fast, and is told of each answer.</param>
     public AwsHandler(
         AwsService service, string region, AwsCredentials credentials, AwsClock clock, AwsResilience resilience, TimeProvider time,
-        Action<string> observe, AwsUsage usage, HttpMessageHandler inner) : base(inner)
+        Action<string> observe, AwsUsage usage, HttpMessageHandler inner) : base(new WholeAnswers(inner))
     {
         (this.service, this.region, this.credentials, this.clock, this.time) = (service, region, credentials, clock, time);
         (this.observe, this.usage, this.resilience) = (observe, usage, resilience);
@@ -72,12 +69,14 @@ internal sealed class AwsHandler : DelegatingHandler
         AwsSignature.Sign(request, body, keys, region, service.SigningName, clock.UtcNow);
         try
         {
-            var response = await SendBufferedAsync(request, cancellationToken);
+            var response = await base.SendAsync(request, cancellationToken);
             if (response.IsSuccessStatusCode)
             {
                 clock.Observe(response.Headers.Date);
                 observe(RequestOutcome.Ok);
                 usage.Answered(service, operation);
+                if (service.JsonVersion.Length > 0 && response.Content.Headers.ContentLength == 0)
+                    throw AwsException.Malformed(service, operation, "the answer is empty: check endpoint_url"); // Refit would make null of it.
                 return response;
             }
 
@@ -96,27 +95,13 @@ internal sealed class AwsHandler : DelegatingHandler
         catch (HttpRequestException e)
         {
             observe(RequestOutcome.Error);
-            throw new AwsException(service.Id, operation, "Transport", Explain(e, request), inner: e) { IsRetryable = true };
+            // What is too long will not be shorter the next time.
+            var isRetryable = e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded;
+            throw new AwsException(service.Id, operation, "Transport", Explain(e, request), inner: e) { IsRetryable = isRetryable };
         }
         catch (OperationCanceledException)
         {
             observe(RequestOutcome.Timeout); // Of the attempt, or of the collection that waits for it.
-            throw;
-        }
-    }
-
-    // The answer is read to its end here, so that time-out and retry cover all of it.
-    private async Task<HttpResponseMessage> SendBufferedAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        var response = await base.SendAsync(request, cancellationToken);
-        try
-        {
-            await response.Content.LoadIntoBufferAsync(LongestAnswer, cancellationToken);
-            return response;
-        }
-        catch
-        {
-            response.Dispose();
             throw;
         }
     }
@@ -134,7 +119,7 @@ internal sealed class AwsHandler : DelegatingHandler
         HttpRequestError.ConnectionError when error.InnerException is SocketException socket => $"no connection to {Host(request)}: {socket.Message}",
         HttpRequestError.ConnectionError => $"no connection to {Host(request)}",
         HttpRequestError.SecureConnectionError => $"no trusted TLS connection to {Host(request)}: check its certificate and this machine's CA certificates",
-        HttpRequestError.ConfigurationLimitExceeded => $"{Host(request)} answered more than {LongestAnswer / 1024 / 1024} MiB",
+        HttpRequestError.ConfigurationLimitExceeded => error.Message,
         HttpRequestError.ResponseEnded => $"{Host(request)} cut the connection before its answer was complete",
         _ => $"the connection to {Host(request)} failed",
     };

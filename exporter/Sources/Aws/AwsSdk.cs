@@ -24,9 +24,12 @@ internal static class AwsSdk
         config.UseDualstackEndpoint = false;
         config.MaxErrorRetry = 0;
         config.ClientAppId = "pipeline-exporter";
-        config.HttpClientFactory = new OneClient(new HttpClient(new Transport(service, handler), disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan });
+        config.HttpClientFactory = Through(new HttpClient(new Transport(service, handler), disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan });
         return config;
     }
+
+    /// <param name="client">Its owner disposes of it.</param>
+    public static HttpClientFactory Through(HttpClient client) => new OneClient(client);
 
     /// <param name="operation">As AWS calls it; the SDK's names differ here and there.</param>
     /// <exception cref="AwsException">The request failed, or the answer cannot be read.</exception>

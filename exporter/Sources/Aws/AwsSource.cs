@@ -75,15 +75,10 @@ internal sealed class AwsSource : IDisposable
             [CloudWatchOperation.GetMetricData] = new(options.DataRequestsPerSecond, time),
             [CloudWatchOperation.ListMetrics] = new(options.ListRequestsPerSecond, time),
         });
-        connections = transport ?? new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            AutomaticDecompression = System.Net.DecompressionMethods.GZip,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // DNS changes behind an endpoint are followed.
-        };
+        connections = transport ?? Network();
 
+        var toAssumeRoles = new HttpClient(new WholeAnswers(Network())) { Timeout = resilience.AttemptTimeout };
+        clients.Add(toAssumeRoles);
         var stsEndpoint = Address(AwsService.SecurityToken);
         AmazonSecurityTokenServiceClient SecurityToken(AWSCredentials own) => new(own, new AmazonSecurityTokenServiceConfig
         {
@@ -91,7 +86,7 @@ internal sealed class AwsSource : IDisposable
             AuthenticationRegion = options.Region,
             UseFIPSEndpoint = false, // What the environment says of it is in the address already.
             UseDualstackEndpoint = false,
-            Timeout = resilience.AttemptTimeout,
+            HttpClientFactory = AwsSdk.Through(toAssumeRoles),
             MaxErrorRetry = resilience.Retries,
         });
         credentials = new(options.Role, keys, SecurityToken, Clock);
@@ -166,6 +161,15 @@ internal sealed class AwsSource : IDisposable
         connections.Dispose();
         credentials.Dispose();
     }
+
+    private static SocketsHttpHandler Network() => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        AutomaticDecompression = System.Net.DecompressionMethods.GZip,
+        ConnectTimeout = TimeSpan.FromSeconds(5),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5), // DNS changes behind an endpoint are followed.
+    };
 
     private T Config<T>(T config, AwsService service)
         where T : ClientConfig => AwsSdk.Config(config, service, Address(service), options.Region, Handler(service));
