@@ -166,6 +166,7 @@ internal static class AwsError
                 "The secret key does not belong to the access key, or something between the exporter and AWS changes requests.",
             "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidAccessKeyId" =>
                 "AWS does not know this access key: check the key, and that the region is enabled for the account.",
+            "UnknownOperationException" => "The region may lack the service, or endpoint_url may be that of another: check both.",
             _ when !isTold && response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed =>
                 "This does not look like AWS: check endpoint_url.",
             _ => null,
