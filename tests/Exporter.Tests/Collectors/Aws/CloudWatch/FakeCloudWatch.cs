@@ -48,9 +48,15 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
     /// <summary>The status of the result of a metric instead of Complete.</summary>
     public Func<string, string?> StatusOf { get; set; } = _ => null;
 
+    /// <summary>Changes a true answer to GetMetricData.</summary>
+    public Action<JsonObject> Distort { get; set; } = _ => { };
+
     public List<(string Code, string Value)> Messages { get; } = [];
 
     public int LargestPage { get; set; } = 100_800;
+
+    /// <summary>While each page is read a datapoint comes, which pushes the last one of the page onto the next, too.</summary>
+    public bool PagesOverlap { get; set; }
 
     /// <summary>How long an answer takes, by the real clock.</summary>
     public TimeSpan Latency { get; set; }
@@ -95,12 +101,13 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
             var response = Interfere(operation, body)
                 ?? Answer(HttpStatusCode.OK, (operation == "ListMetrics" ? ListMetrics(body) : GetMetricData(body)).ToJsonString());
             response.Headers.Date = time.GetUtcNow();
+            response.RequestMessage = request;
             return response;
         }
     }
 
-    private static HttpResponseMessage Answer(HttpStatusCode status, string json) =>
-        new(status) { Content = new StringContent(json, Encoding.UTF8, "application/x-amz-json-1.0") };
+    public static HttpResponseMessage Answer(HttpStatusCode status, string json, string type = "application/x-amz-json-1.0") =>
+        new(status) { Content = new StringContent(json, Encoding.UTF8, type) };
 
     private JsonObject ListMetrics(JsonNode body)
     {
@@ -133,7 +140,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
         foreach (var query in body["MetricDataQueries"]!.AsArray())
         {
             var points = Points(query!["MetricStat"]!, from, until);
-            var page = points.Where((_, i) => seen + i >= offset && seen + i < offset + LargestPage).ToList();
+            var page = points.Where((_, i) => seen + i >= offset - (PagesOverlap ? 1 : 0) && seen + i < offset + LargestPage).ToList();
             var isLast = seen + points.Count <= offset + LargestPage;
             seen += points.Count;
             if (seen <= offset && offset > 0)
@@ -141,7 +148,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
             results.Add(new JsonObject
             {
                 ["Id"] = (string)query["Id"]!,
-                ["Label"] = "label",
+                ["Label"] = (string)query["MetricStat"]!["Metric"]!["MetricName"]!,
                 ["StatusCode"] = StatusOf((string)query["MetricStat"]!["Metric"]!["MetricName"]!) ?? (isLast ? "Complete" : "PartialData"),
                 ["Timestamps"] = new JsonArray([.. page.Select(point => JsonValue.Create((double)point.Start.ToUnixTimeSeconds()))]),
                 ["Values"] = new JsonArray([.. page.Select(point => double.IsFinite(point.Value)
@@ -157,6 +164,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
         };
         if (seen > offset + LargestPage)
             answer["NextToken"] = (offset + LargestPage).ToString(CultureInfo.InvariantCulture);
+        Distort(answer);
         return answer;
     }
 
