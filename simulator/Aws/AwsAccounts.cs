@@ -65,6 +65,6 @@ internal sealed class AwsAccounts
         var bucket = model.Buckets[0] with { Name = "music-streaming-archive" };
         return new(
             AwsCredentials.OtherAccountId, model, [job], [bucket], [table],
-            () => new MetricCatalog(model.Seed, [.. SparkMetrics.Of(model, job), .. S3Metrics.Of(model, bucket), .. DynamoDbMetrics.Of(model, table)]));
+            () => new MetricCatalog(model, [.. SparkMetrics.Of(model, job), .. S3Metrics.Of(model, bucket), .. DynamoDbMetrics.Of(model, table)]));
     }
 }

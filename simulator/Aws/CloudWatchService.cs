@@ -21,11 +21,6 @@ internal sealed partial class CloudWatchService(AwsAccounts accounts, FaultInjec
     /// <summary>Of a page under the fault partial_data.</summary>
     const int FewDatapoints = 20;
 
-    /// <summary>A metric is listed from 15 minutes after its first datapoint to two weeks after its last.</summary>
-    static readonly TimeSpan ListingDelay = TimeSpan.FromMinutes(15);
-    static readonly TimeSpan ListingRetention = TimeSpan.FromDays(14);
-    static readonly TimeSpan RecentlyActive = TimeSpan.FromHours(3);
-
     public AwsService Describe() => new AwsService
     {
         Name = Source,
@@ -52,43 +47,19 @@ internal sealed partial class CloudWatchService(AwsAccounts accounts, FaultInjec
             throw new AwsException("InvalidParameterValue", "The value of the parameter RecentlyActive is not valid: it can be PT3H.");
         if (input.Dimensions?.Any(filter => filter.Name is null) == true)
             throw new AwsException(ValidationError, "The parameter Dimensions.member.1.Name is required.");
-        var place = 0;
-        if (input.NextToken is { } token
-            && !(PageToken.Read(token, "metrics") is [var text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out place)))
+        if ((input.NextToken is { } token ? MetricPlace.Parse(token) : new MetricPlace(0)) is not { } start)
             throw new AwsException("InvalidParameterValue", "The value of the parameter NextToken is not valid.");
         if (accounts.In(call) is not { } account || (input.OwningAccount ?? account.Id) != account.Id)
             return new ListMetricsOutput([], null);
 
-        // A page starts where the one before ended, among all series: what is new meanwhile shifts nothing.
-        var from = call.Now - (input.RecentlyActive is null ? ListingRetention : RecentlyActive);
-        var candidates = account.Metrics.Named(input.Namespace, input.MetricName);
-        List<MetricSeries> listed = [];
-        for (; place < candidates.Length; place++)
+        List<MetricSeries> page = [];
+        foreach (var (series, place) in new MetricListing(account.Metrics, input, call.Now).From(start))
         {
-            var series = candidates[place];
-            if (!Fits(series, input.Dimensions) || !IsListed(series, from, call.Now))
-                continue;
-            if (listed.Count == MetricsPage)
-                return new ListMetricsOutput(listed, PageToken.Write("metrics", place.ToString(CultureInfo.InvariantCulture)));
-            listed.Add(series);
+            if (page.Count == MetricsPage)
+                return new ListMetricsOutput(page, place.Token);
+            page.Add(series);
         }
-        return new ListMetricsOutput(listed, null);
-    }
-
-    static bool Fits(MetricSeries series, IReadOnlyList<DimensionFilter>? filters)
-    {
-        foreach (var filter in filters ?? [])
-        {
-            if (!series.Dimensions.Any(dimension => dimension.Name == filter.Name && dimension.Value == (filter.Value ?? dimension.Value)))
-                return false;
-        }
-        return true;
-    }
-
-    static bool IsListed(MetricSeries series, DateTimeOffset from, DateTimeOffset now)
-    {
-        var to = now - (series.PublishDelay > ListingDelay ? series.PublishDelay : ListingDelay);
-        return Days.Backwards(from, to).Any(day => series.Samples(day.From, day.To).Any());
+        return new ListMetricsOutput(page, null);
     }
 
     GetMetricDataOutput GetMetricData(GetMetricDataInput input, AwsCall call)

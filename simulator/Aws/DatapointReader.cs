@@ -49,7 +49,7 @@ internal sealed class DatapointReader(MetricCatalog? metrics, GetMetricDataInput
         samples.Clear();
         foreach (var sample in series.Samples(from, visible < end ? visible : end))
         {
-            if (!series.IsReadable(sample, metrics!.Seed, readAt))
+            if (!series.IsReadable(sample, metrics!.Model.Seed, readAt))
                 continue;
             var index = (sample.At - start).Ticks / period.Ticks;
             if (index != current)

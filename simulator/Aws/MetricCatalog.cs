@@ -4,7 +4,7 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Aws;
 
-/// <summary>Every metric that CloudWatch holds of one account in the pipeline's region.</summary>
+/// <summary>Every metric that CloudWatch holds of one account in the pipeline's region; those of single runs are made when they are asked for.</summary>
 internal sealed class MetricCatalog
 {
     readonly Dictionary<MetricShape, MetricSeries> exact;
@@ -13,7 +13,7 @@ internal sealed class MetricCatalog
 
     public MetricCatalog(PipelineModel model)
         : this(
-            model.Seed,
+            model,
             [
                 .. SparkMetrics.Of(model), .. WorkerMetrics.Of(model),
                 .. model.Buckets.SelectMany(bucket => S3Metrics.Of(model, bucket)),
@@ -22,21 +22,22 @@ internal sealed class MetricCatalog
     {
     }
 
-    public MetricCatalog(int seed, ImmutableArray<MetricSeries> all)
+    public MetricCatalog(PipelineModel model, ImmutableArray<MetricSeries> all)
     {
-        (Seed, All) = (seed, all);
+        (Model, All) = (model, all);
         exact = all.ToDictionary(series => new MetricShape(series.Namespace, series.Name, series.Dimensions), MetricIdentity.Instance);
         byName = all.GroupBy(series => (series.Namespace, series.Name)).ToFrozenDictionary(series => series.Key, series => series.ToImmutableArray());
         byNamespace = all.GroupBy(series => series.Namespace).ToFrozenDictionary(series => series.Key, series => series.ToImmutableArray());
     }
 
-    /// <summary>Decides which samples are late.</summary>
-    public int Seed { get; }
+    /// <summary>Its seed decides which samples are late.</summary>
+    public PipelineModel Model { get; }
 
+    /// <summary>But for those of single runs.</summary>
     public ImmutableArray<MetricSeries> All { get; }
 
     /// <summary>The metric of exactly these dimensions, in whatever order.</summary>
-    public MetricSeries? Find(MetricShape metric) => exact.GetValueOrDefault(metric);
+    public MetricSeries? Find(MetricShape metric) => exact.GetValueOrDefault(metric) ?? OfRun(metric);
 
     /// <summary>Always in the same order, so that a number is a place in it.</summary>
     /// <param name="namespace">Null for any.</param>
@@ -48,6 +49,15 @@ internal sealed class MetricCatalog
         (_, null) => byNamespace.GetValueOrDefault(@namespace, []),
         _ => byName.GetValueOrDefault((@namespace, name), []),
     };
+
+    /// <summary>Also of a run that there is not: it sent nothing.</summary>
+    MetricSeries? OfRun(MetricShape metric)
+    {
+        if (metric.Dimensions?.FirstOrDefault(dimension => dimension.Name == SparkMetrics.JobRunId) is not { } run)
+            return null;
+        var ofAllRuns = metric with { Dimensions = [.. metric.Dimensions.Select(dimension => dimension == run ? run with { Value = SparkMetrics.AllRuns } : dimension)] };
+        return exact.GetValueOrDefault(ofAllRuns)?.OfRun?.Invoke(run.Value);
+    }
 
     sealed class MetricIdentity : IEqualityComparer<MetricShape>
     {

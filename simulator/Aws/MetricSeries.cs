@@ -32,6 +32,9 @@ internal sealed record MetricSeries(
     /// <summary>Some samples come up to so much later than the others, so that the period they are in is revised.</summary>
     public TimeSpan Lateness { get; init; }
 
+    /// <summary>What one run of the job sent of it, by the run's id; null of what is not told by runs.</summary>
+    public Func<string, MetricSeries>? OfRun { get; init; }
+
     long Key => key ??= Hash();
 
     /// <summary>Whether its namespace, its name or the value of a dimension contains a text.</summary>

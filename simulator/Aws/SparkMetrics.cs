@@ -4,9 +4,14 @@ using PipelineExporter.Simulator.Pipeline;
 
 namespace PipelineExporter.Simulator.Aws;
 
-/// <summary>What Spark sends to the namespace Glue every 30 s while a run is running, and at no other time: absence is not zero.</summary>
+/// <summary>
+/// What Spark sends to the namespace Glue every 30 s while a run is running, and at no other time: absence is not zero. It sends each
+/// value twice: as the run's own, and as that of all runs of the job.
+/// </summary>
 internal static class SparkMetrics
 {
+    public const string JobName = "JobName", JobRunId = "JobRunId", AllRuns = "ALL";
+
     const string Count = "count", Gauge = "gauge";
 
     const double Gigabyte = 1e9;
@@ -15,10 +20,7 @@ internal static class SparkMetrics
 
     public static IEnumerable<MetricSeries> Of(PipelineModel model, GlueJob job)
     {
-        yield return new MetricSeries(
-            "Glue", "glue.driver.aggregate.elapsedTime", Dimensions(job, Count), "Milliseconds",
-            (from, to) => model.ElapsedTime(job.Name, from, to).Select(delta => new MetricSample(delta.At, delta.Milliseconds)));
-
+        yield return Sent("driver.aggregate.elapsedTime", Count, "Milliseconds", TimeSpan.Zero, delta => delta.Milliseconds);
         yield return Series("driver.aggregate.bytesRead", Count, "Bytes", 40e6, 60e6);
         yield return Series("driver.aggregate.recordsRead", Count, "Count", 90_000, 150_000);
         yield return Series("driver.aggregate.numCompletedStages", Count, "Count", 1, 3);
@@ -45,22 +47,29 @@ internal static class SparkMetrics
         yield return Series("driver.skewness.job", Gauge, "None", 1, 2.5, group: "job_performance");
 
         MetricSeries Series(
-            string name, string type, string unit, double low, double high, (double Low, double High) burdened = default, string? incident = null, string? group = null) => new(
-                "Glue", $"glue.{name}", Dimensions(job, type, group), unit,
-                (from, to) => model.ElapsedTime(job.Name, from, to).Select(delta =>
+            string name, string type, string unit, double low, double high, (double Low, double High) burdened = default, string? incident = null, string? group = null) => Sent(
+                name, type, unit, type == Count ? TimeSpan.FromMinutes(2) : TimeSpan.Zero,
+                delta =>
                 {
                     var dice = new Dice(model.Seed, $"{job.Name} {name}", delta.At.UtcTicks);
                     var isBurdened = incident is not null && job == TriggeredJobs.Stream && model.Incidents.At(incident, delta.At) is not null;
                     var value = isBurdened ? dice.Between(burdened.Low, burdened.High) : dice.Between(low, high);
-                    return new MetricSample(delta.At, unit is "Count" or "Bytes" ? Math.Round(value) : value);
-                }))
+                    return unit is "Count" or "Bytes" ? Math.Round(value) : value;
+                },
+                group);
+
+        MetricSeries Sent(string name, string type, string unit, TimeSpan lateness, Func<ElapsedTimeDelta, double> value, string? group = null)
         {
-            Lateness = type == Count ? TimeSpan.FromMinutes(2) : TimeSpan.Zero,
-        };
+            return Of(AllRuns, null) with { OfRun = id => Of(id, id) };
+
+            MetricSeries Of(string dimension, string? runId) => new(
+                "Glue", $"glue.{name}", Dimensions(job, dimension, type, group), unit,
+                (from, to) => model.ElapsedTime(job.Name, from, to, runId).Select(delta => new MetricSample(delta.At, value(delta)))) { Lateness = lateness };
+        }
     }
 
-    static ImmutableArray<MetricDimension> Dimensions(GlueJob job, string type, string? group = null) =>
+    static ImmutableArray<MetricDimension> Dimensions(GlueJob job, string run, string type, string? group) =>
     [
-        new("JobName", job.Name), new("JobRunId", "ALL"), new("Type", type), .. group is null ? [] : new[] { new MetricDimension("ObservabilityGroup", group) },
+        new(JobName, job.Name), new(JobRunId, run), new("Type", type), .. group is null ? [] : new[] { new MetricDimension("ObservabilityGroup", group) },
     ];
 }

@@ -127,9 +127,10 @@ internal sealed class PipelineModel(int seed, IncidentLog incidents, int scale =
         }
     }
 
-    /// <summary>The datapoints of glue.driver.aggregate.elapsedTime of a job, over all its runs, in [from, to), oldest first.</summary>
-    public IEnumerable<ElapsedTimeDelta> ElapsedTime(string jobName, DateTimeOffset from, DateTimeOffset to) =>
-        GlueJobRuns(jobName, from, to).SelectMany(run => run.ElapsedTime(from, to)).OrderBy(delta => delta.At);
+    /// <summary>The datapoints of glue.driver.aggregate.elapsedTime of a job in [from, to), oldest first.</summary>
+    /// <param name="runId">Null for all its runs together.</param>
+    public IEnumerable<ElapsedTimeDelta> ElapsedTime(string jobName, DateTimeOffset from, DateTimeOffset to, string? runId = null) =>
+        GlueJobRuns(jobName, from, to).Where(run => runId is null || run.Id == runId).SelectMany(run => run.ElapsedTime(from, to)).OrderBy(delta => delta.At);
 
     /// <summary>
     /// Each moment of the schedule before this one has set off one run, which has succeeded. Null where moments are not

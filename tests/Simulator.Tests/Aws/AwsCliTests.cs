@@ -34,7 +34,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Reads_metrics_over_the_query_protocol()
     {
-        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.elapsedTime"))["Metrics"]!.AsArray();
+        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.elapsedTime", "--dimensions", "Name=JobRunId,Value=ALL"))["Metrics"]!.AsArray();
         var now = TimeProvider.System.GetUtcNow();
         var data = await AwsAsync(
             "cloudwatch", "get-metric-data",

@@ -10,6 +10,7 @@ namespace PipelineExporter.Simulator.Tests.Aws;
 public sealed class CloudWatchServiceTests
 {
     const string Metric = "glue.driver.aggregate.elapsedTime";
+    const string AllRuns = """{"Name": "JobRunId", "Value": "ALL"}""";
 
     static readonly AwsService CloudWatch = ServiceCall.CloudWatch();
     static readonly DateTimeOffset Now = ServiceCall.Now;
@@ -286,9 +287,25 @@ public sealed class CloudWatchServiceTests
     }
 
     [Fact]
+    public void A_single_run_that_is_listed_can_be_read_and_is_part_of_what_all_runs_have()
+    {
+        var metrics = ServiceCall.Json(CloudWatch, "ListMetrics", $$"""
+            {"Namespace": "Glue", "MetricName": "{{Metric}}", "RecentlyActive": "PT3H", "Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}]}
+            """)["Metrics"]!.AsArray();
+        var answer = Get(metrics.Select((metric, i) => $$"""{"Id": "m{{i}}", "MetricStat": {"Metric": {{metric!.ToJsonString()}}, "Period": 60, "Stat": "Sum"} }"""));
+        var results = answer["MetricDataResults"]!.AsArray().Select(result => Points(result!)).ToList();
+
+        Assert.Equal("ALL", (string)metrics[0]!["Dimensions"]!.AsArray().Single(dimension => (string)dimension!["Name"]! == "JobRunId")!["Value"]!);
+        Assert.InRange(results.Count(points => points.Count > 0), 12, 15);
+        Assert.Equal(
+            results[0].ToDictionary(point => point.At, point => point.Value),
+            results.Skip(1).SelectMany(points => points).GroupBy(point => point.At).ToDictionary(points => points.Key, points => points.Sum(point => point.Value)));
+    }
+
+    [Fact]
     public void ListMetrics_lists_the_jobs_that_ran_lately()
     {
-        var metrics = ServiceCall.Json(CloudWatch, "ListMetrics", $$"""{"Namespace": "Glue", "MetricName": "{{Metric}}", "RecentlyActive": "PT3H"}""")["Metrics"]!.AsArray();
+        var metrics = ServiceCall.Json(CloudWatch, "ListMetrics", $$"""{"Namespace": "Glue", "MetricName": "{{Metric}}", "RecentlyActive": "PT3H", "Dimensions": [{{AllRuns}}]}""")["Metrics"]!.AsArray();
 
         Assert.Equal(
             ["music_streaming_catalog_export", "music_streaming_dynamodb_load", "music_streaming_events_stream", "music_streaming_kpi_computation", "music_streaming_validation"],
@@ -298,12 +315,12 @@ public sealed class CloudWatchServiceTests
 
     [Theory]
     [InlineData("""{"Namespace": "AWS/Glue"}""", 0)]
-    [InlineData("""{"MetricName": "glue.driver.aggregate.elapsedTime"}""", 5)]
+    [InlineData($$"""{"MetricName": "glue.driver.aggregate.elapsedTime", "Dimensions": [{{AllRuns}}]}""", 5)]
     [InlineData("""{"MetricName": "other"}""", 0)]
     [InlineData("""{"Namespace": "AWS/MWAA"}""", 8)]
     [InlineData("""{"Namespace": "AWS/MWAA", "Dimensions": [{"Name": "Cluster", "Value": "BaseWorker"}]}""", 2)]
-    [InlineData("""{"Dimensions": [{"Name": "JobName"}]}""", 5 * 29)]
-    [InlineData("""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}]}""", 29)]
+    [InlineData($$"""{"Dimensions": [{"Name": "JobName"}, {{AllRuns}}]}""", 5 * 29)]
+    [InlineData($$"""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}, {{AllRuns}}]}""", 29)]
     [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 28)]
     [InlineData("""{"OwningAccount": "999999999999"}""", 0)]
     public void ListMetrics_filters(string input, int count) =>
@@ -355,6 +372,7 @@ public sealed class CloudWatchServiceTests
     [Theory]
     [InlineData("""{"RecentlyActive": "PT1H"}""", "InvalidParameterValue")]
     [InlineData("""{"NextToken": "x"}""", "InvalidParameterValue")]
+    [InlineData("""{"NextToken": "bWV0cmljcwoxCnllc3RlcmRheQpqcl8w"}""", "InvalidParameterValue")]
     [InlineData("""{"Dimensions": [{"Value": "x"}]}""", "ValidationError")]
     public void ListMetrics_refuses_bad_parameters(string input, string code) =>
         Assert.Equal(code, ServiceCall.Refused(CloudWatch, "ListMetrics", input).Code);

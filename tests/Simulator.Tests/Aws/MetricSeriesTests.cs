@@ -104,7 +104,7 @@ public sealed class MetricSeriesTests
     static List<Datapoint> Read(MetricSeries series, string stat, DateTimeOffset from, DateTimeOffset to, DateTimeOffset now, int period = 60)
     {
         var input = new GetMetricDataInput([], from, to, null, "TimestampAscending", null);
-        var reader = new DatapointReader(new MetricCatalog(seed: 1, [series]), input, now, []);
+        var reader = new DatapointReader(new MetricCatalog(ServiceCall.Model, [series]), input, now, []);
         return [.. reader.Read(new MetricStat(new(series.Namespace, series.Name, series.Dimensions), period, stat, null)).Points];
     }
 

@@ -43,7 +43,8 @@ public sealed class ServiceModelTests
     }
 
     [Theory]
-    [InlineData("ListMetrics", "{}", "Metrics")]
+    [InlineData("ListMetrics", "{}", "Metrics,NextToken")]
+    [InlineData("ListMetrics", """{"Namespace": "AWS/S3"}""", "Metrics")]
     [InlineData("GetMetricData", Data, "MetricDataResults,NextToken,Messages")]
     public void CloudWatch_answers_in_its_shapes(string operation, string input, string members)
     {
