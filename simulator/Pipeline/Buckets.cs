@@ -28,13 +28,18 @@ internal sealed record BucketDefinition(string Name, DateTimeOffset CreatedOn, I
 
     public ImmutableArray<LifecycleRule> LifecycleRules { get; init; } = [];
 
-    /// <summary>Requests a minute, and which part of them reads.</summary>
+    /// <summary>Into the first storage type comes so much at once, every so many days.</summary>
+    public (int Days, double Gigabytes)? Delivery { get; init; }
+
+    /// <summary>Of all operations together.</summary>
     public int RequestsAMinute { get; init; } = 12;
 
     public double BytesAt(string storageType, DateTimeOffset at)
     {
         var (_, first, aDay) = Gigabytes.First(kind => kind.StorageType == storageType);
-        return Math.Round(Math.Max(0, first + (aDay * Math.Floor((at - CreatedOn).TotalDays))) * BytesOfGigabyte);
+        var days = Math.Floor((at - CreatedOn).TotalDays);
+        var delivered = Delivery is { } delivery && storageType == Gigabytes[0].StorageType ? delivery.Gigabytes * Math.Floor(days / delivery.Days) : 0;
+        return Math.Round(Math.Max(0, first + (aDay * days) + delivered) * BytesOfGigabyte);
     }
 
     public double ObjectsAt(DateTimeOffset at) => Math.Round(Gigabytes.Sum(kind => BytesAt(kind.StorageType, at)) / ObjectSize);
@@ -65,9 +70,10 @@ internal static class Buckets
         new("music-streaming-validated", Created, [("StandardStorage", 300, 1.1)]) { MetricsFilters = [EntireBucket], RequestsAMinute = 40 },
         new("music-streaming-kpi", Created, [("StandardStorage", 20, 0.05)]) { MetricsFilters = [EntireBucket], RequestsAMinute = 15 },
         new("music-streaming-scripts", Created, [("StandardStorage", 0.3, 0.001)]),
-        // What one class loses another gains.
-        new("music-streaming-logs", Created, [("StandardStorage", 90, 0.2), ("StandardIAStorage", 60, 0.1), ("GlacierStorage", 10, 0.9)])
+        // A month's logs come at once, and are archived bit by bit: what one class loses on a day others gain.
+        new("music-streaming-logs", Created, [("StandardStorage", 90, -1), ("StandardIAStorage", 60, 0.1), ("GlacierStorage", 10, 0.9)])
         {
+            Delivery = (30, 30),
             LifecycleRules =
             [
                 new("archive-logs", true, "")
