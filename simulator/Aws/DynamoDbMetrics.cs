@@ -87,11 +87,14 @@ internal static class DynamoDbMetrics
         (from, to) => PeriodicSamples.Halves(
             model.Seed, $"{name} {string.Join(' ', dimensions.Select(dimension => dimension.Value))}", Minute, from, to, value)) { Lateness = Lateness };
 
-    /// <summary>Nothing at all but during an incident, however long the time is that is asked for.</summary>
+    /// <summary>
+    /// Nothing at all but during an incident, however long the time is that is asked for. What it does to a request is told the same
+    /// by table and by operation.
+    /// </summary>
     static MetricSeries During(PipelineModel model, string incident, string name, ImmutableArray<MetricDimension> dimensions, int low, int high) => new(
         Space, name, dimensions, "Count",
         (from, to) => model.Incidents.Named(incident).SelectMany(one => PeriodicSamples.One(
-            model.Seed, name, Minute, Latest(from, one.Start), one.End is { } end && end < to ? end : to, (_, dice) => dice.Between(low, high))));
+            model.Seed, incident, Minute, Latest(from, one.Start), one.End is { } end && end < to ? end : to, (_, dice) => dice.Between(low, high))));
 
     static bool IsOn(PipelineModel model, string incident, DateTimeOffset at) => model.Incidents.At(incident, at) is not null;
 

@@ -34,16 +34,18 @@ internal static class S3Metrics
         ImmutableArray<MetricDimension> dimensions = [new("BucketName", bucket.Name), new("FilterId", filter)];
         foreach (var (name, share) in Operations)
             yield return Sum(name, "Count", (at, _) => Count(at, share));
-        yield return Sum("AllRequests", "Count", (at, _) => Operations.Sum(operation => Count(at, operation.Share)));
+        yield return Sum("AllRequests", "Count", (at, _) => All(at));
         yield return Sum("BytesDownloaded", "Bytes", (at, dice) => Count(at, 0.6) * Math.Round(dice.Between(1e6, 3e6)));
         yield return Sum("BytesUploaded", "Bytes", (at, dice) => Count(at, 0.2) * Math.Round(dice.Between(1e6, 3e6)));
         yield return Sum("4xxErrors", "Count", (_, dice) => dice.Chance(0.01) ? 1 : 0);
-        yield return Sum("5xxErrors", "Count", (at, _) => IsOn(IncidentKind.S3Errors, at) ? Math.Ceiling(Count(at, 1) * 0.1) : 0);
-        yield return Latency("FirstByteLatency", 20, 60);
-        yield return Latency("TotalRequestLatency", 60, 180);
+        yield return Sum("5xxErrors", "Count", (at, _) => IsOn(IncidentKind.S3Errors, at) ? Math.Ceiling(All(at) * 0.1) : 0);
+        yield return Latency("FirstByteLatency", (20, 60), slow: (2000, 3000));
+        yield return Latency("TotalRequestLatency", (60, 180), slow: (3000, 3200));
 
         double Count(DateTimeOffset at, double share) =>
             Math.Round(bucket.RequestsAMinute * share * new Dice(model.Seed, $"{bucket.Name} {share}", at.UtcTicks / Minute.Ticks).Between(0.7, 1.3));
+
+        double All(DateTimeOffset at) => Operations.Sum(operation => Count(at, operation.Share));
 
         bool IsOn(string incident, DateTimeOffset at) => bucket.Name == Buckets.Raw && model.Incidents.At(incident, at) is not null;
 
@@ -51,10 +53,10 @@ internal static class S3Metrics
             Space, name, dimensions, unit,
             (from, to) => PeriodicSamples.Halves(model.Seed, $"{bucket.Name} {name}", Minute, from, to, value)) { Lateness = Lateness };
 
-        MetricSeries Latency(string name, double low, double high) => new(
+        MetricSeries Latency(string name, (double Low, double High) usual, (double Low, double High) slow) => new(
             Space, name, dimensions, "Milliseconds",
             (from, to) => PeriodicSamples.Several(
                 model.Seed, $"{bucket.Name} {name}", Minute, from, to, (_, _) => 8,
-                (at, dice) => IsOn(IncidentKind.S3Latency, at) ? dice.Between(2000.0, 3000) : dice.Between(low, high)));
+                (at, dice) => IsOn(IncidentKind.S3Latency, at) ? dice.Between(slow.Low, slow.High) : dice.Between(usual.Low, usual.High)));
     }
 }

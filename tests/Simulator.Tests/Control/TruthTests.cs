@@ -1,5 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using PipelineExporter.Simulator.Airflow;
+using PipelineExporter.Simulator.Aws;
+using PipelineExporter.Simulator.Control;
+using PipelineExporter.Simulator.Pipeline;
+using PipelineExporter.Simulator.Tests.Aws;
 
 namespace PipelineExporter.Simulator.Tests.Control;
 
@@ -74,6 +79,40 @@ public sealed class TruthTests : IAsyncLifetime
         var second = await simulator.ControlAsync(HttpMethod.Get, "/truth?from=2026-11-23T12:00:07.5Z&to=2026-11-23T12:15:00Z");
         foreach (var name in new[] { "task_tries", "task_instances_finished", "task_retries", "dag_runs", "glue_job_runs" })
             Assert.Equal(Sum(whole, name), Sum(first, name) + Sum(second, name));
+    }
+
+    [Fact]
+    public void Sums_of_CloudWatch_are_what_it_tells_when_nothing_is_late_any_more()
+    {
+        var cloudWatch = ServiceCall.CloudWatch();
+        var sums = Sums(From, To);
+
+        Assert.Equal(["AWS/DynamoDB", "AWS/S3", "Glue"], sums.Select(sum => sum.Namespace).Distinct().Order());
+        Assert.All(sums.Chunk(500), chunk =>
+        {
+            var results = ServiceCall.Json(cloudWatch, "GetMetricData", $$"""
+                {"StartTime": {{From.ToUnixTimeSeconds()}}, "EndTime": {{To.ToUnixTimeSeconds()}}, "MetricDataQueries": [{{string.Join(',', chunk.Select(Query))}}]}
+                """, To.AddMinutes(10))["MetricDataResults"]!.AsArray();
+            Assert.All(chunk.Zip(results), pair => Assert.Equal(
+                pair.First.Sum, pair.Second!["Values"]!.AsArray().Sum(value => (double)value!), tolerance: 1e-9 * pair.First.Sum));
+        });
+
+        // What is not there was nothing.
+        Assert.Equal(
+            new MetricCatalog(ServiceCall.Model).All.Count(series => series.Unit is "Count" or "Bytes" && series.Samples(From, To).Any(sample => sample.Value > 0)), sums.Count);
+        var middle = From.AddMinutes(7.3);
+        var halves = Sums(From, middle).Concat(Sums(middle, To)).GroupBy(Name).ToDictionary(parts => parts.Key, parts => parts.Sum(part => part.Sum));
+        Assert.Equal(sums.Count, halves.Count);
+        Assert.All(sums, sum => Assert.Equal(sum.Sum, halves[Name(sum)], tolerance: 1e-9 * sum.Sum));
+
+        static IReadOnlyList<MetricSum> Sums(DateTimeOffset from, DateTimeOffset to) => Truth.Of(ServiceCall.Model, new EditLog(1), Edition.V2, from, to).CloudWatchSums;
+
+        static string Name(MetricSum sum) => string.Join(' ', [sum.Namespace, sum.MetricName, .. sum.Dimensions.Values]);
+
+        static string Query(MetricSum sum, int i) => $$"""
+            {"Id": "m{{i}}", "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": {"Namespace": "{{sum.Namespace}}", "MetricName": "{{sum.MetricName}}", "Dimensions": [{{
+            string.Join(',', sum.Dimensions.Select(dimension => $$"""{"Name": "{{dimension.Key}}", "Value": "{{dimension.Value}}"}"""))}}]} } }
+            """;
     }
 
     [Theory]
