@@ -43,7 +43,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         context.Response.ContentType = CborProtocol.ContentType;
         if (service is null || request.Header(CborProtocol.Header) != CborProtocol.Name || context.Request.ContentType != CborProtocol.ContentType)
         {
-            await Cbor.WriteErrorAsync(context, service, new AwsException("UnknownOperationException", null));
+            await Cbor.WriteErrorAsync(context, service, Cbor.Unknown(operation, null));
             return;
         }
         await RunAsync(context, Cbor, service, operation, request, call =>
@@ -64,8 +64,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         var rest = S3Request.Of(context);
         if (rest.Operation is not { } operation || service.FindRest(operation) is not { } run)
         {
-            await S3.WriteErrorAsync(context, service, new AwsException(
-                "NotImplemented", "A header you provided implies functionality that is not implemented", StatusCodes.Status501NotImplemented));
+            await S3.WriteErrorAsync(context, service, S3.Unknown(rest.Operation ?? "", null));
             return;
         }
         await RunAsync(context, S3, service, operation, request, call =>
@@ -83,7 +82,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         // AWS's servers choose the protocol by the exact Content-Type: one with a charset names none.
         if (service is null || service.FindJson(operation) is not { } run || context.Request.ContentType != contentType)
         {
-            await Json.WriteErrorAsync(context, service, new AwsException("UnknownOperationException", null));
+            await Json.WriteErrorAsync(context, service, Json.Unknown(operation, null));
             return;
         }
         await RunAsync(context, Json, service, operation, request, call =>
@@ -107,8 +106,7 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
         }
         else if (service?.FindQuery(action) is not { } operation)
         {
-            await Query.WriteErrorAsync(context, service, new AwsException(
-                "InvalidAction", $"Could not find operation {action} for version {version ?? "NO_VERSION_SPECIFIED"}"));
+            await Query.WriteErrorAsync(context, service, Query.Unknown(action, version));
         }
         else
         {
@@ -139,7 +137,8 @@ internal sealed class AwsEndpoint(IReadOnlyList<AwsService> services, SignatureV
             var isStruck = await faults.StrikeAsync(
                 context, service.Name, operation,
                 (struck, status) => protocol.WriteErrorAsync(struck, service, protocol.Fault(service, operation, principal, status)),
-                struck => struck.Response.BodyWriter.WriteAsync(protocol.Broken, struck.RequestAborted).AsTask());
+                struck => struck.Response.BodyWriter.WriteAsync(protocol.Broken, struck.RequestAborted).AsTask(),
+                new(region, struck => protocol.WriteErrorAsync(struck, service, protocol.Unknown(operation, service.QueryVersion))));
             if (!isStruck)
                 await run(new AwsCall(principal, region, time.GetUtcNow()));
         }

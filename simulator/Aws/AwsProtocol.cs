@@ -22,6 +22,9 @@ internal abstract class AwsProtocol
         _ => new AwsException(AccessDeniedCode, Denial($"{service.Name}:{service.ActionOf(operation)}", caller), status),
     };
 
+    /// <param name="version">Of the query protocol; null when none was named.</param>
+    public virtual AwsException Unknown(string operation, string? version) => new("UnknownOperationException", null);
+
     protected abstract string AccessDeniedCode { get; }
 
     protected abstract AwsException Throttled(AwsService service);

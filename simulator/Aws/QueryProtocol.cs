@@ -12,6 +12,9 @@ internal sealed class QueryProtocol : AwsProtocol
 
     protected override string AccessDeniedCode => "AccessDenied";
 
+    public override AwsException Unknown(string operation, string? version) =>
+        new("InvalidAction", $"Could not find operation {operation} for version {version ?? "NO_VERSION_SPECIFIED"}");
+
     public override AwsException Refusal(SignatureException refused)
     {
         var (code, status) = refused.Fault switch

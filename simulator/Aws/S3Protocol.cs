@@ -12,6 +12,9 @@ internal sealed class S3Protocol : AwsProtocol
 
     protected override string AccessDeniedCode => "AccessDenied";
 
+    public override AwsException Unknown(string operation, string? version) =>
+        new("NotImplemented", "A header you provided implies functionality that is not implemented", StatusCodes.Status501NotImplemented);
+
     protected override AwsException Unavailable => SlowDown;
 
     static AwsException SlowDown { get; } = new("SlowDown", "Please reduce your request rate.", StatusCodes.Status503ServiceUnavailable);

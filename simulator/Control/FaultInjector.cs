@@ -22,6 +22,12 @@ internal enum FaultKind
     /// <summary>200 with JSON, CBOR or XML that ends in its middle.</summary>
     [JsonStringEnumMemberName("broken_json")] BrokenJson,
 
+    /// <summary>
+    /// AWS only: the endpoint knows no such operation, as in a region that is without the service; with a <see cref="Fault.Status"/>, a page
+    /// of HTML answers instead, as from a proxy.
+    /// </summary>
+    [JsonStringEnumMemberName("no_service")] NoService,
+
     /// <summary>Airflow only: a pool without limit exists, at which REST v1 answers 500 for the whole list.</summary>
     [JsonStringEnumMemberName("unlimited_pool")] UnlimitedPool,
 
@@ -74,6 +80,9 @@ internal sealed record Fault
     /// </summary>
     public string? Match { get; init; }
 
+    /// <summary>AWS only: strikes only requests that are signed for this region.</summary>
+    public string? Region { get; init; }
+
     public int? Status { get; init; }
 
     /// <summary>Seconds.</summary>
@@ -104,16 +113,21 @@ internal sealed record Fault
     public bool IsOfData => Kind is
         FaultKind.InternalError or FaultKind.PartialData or FaultKind.Message or FaultKind.Late or FaultKind.ReviseDown or FaultKind.NaN;
 
-    static readonly string[] Sources = ["airflow", "mwaa", "glue", "cloudwatch", "dynamodb", "s3", "sts", "*"];
+    static readonly string[] Regional = ["glue", "cloudwatch", "dynamodb", "s3", "sts", "*"];
+
+    static readonly string[] Sources = ["airflow", "mwaa", .. Regional];
 
     /// <summary>What is wrong with it; null when it can strike.</summary>
     public string? Problem => this switch
     {
         _ when !Sources.Contains(Source) => $"unknown source '{Source}', known are: {string.Join(", ", Sources)}",
+        { Kind: FaultKind.NoService } or { Region: not null } when !Regional.Contains(Source) => $"no_service and region are for {string.Join(", ", Regional)}",
+        { Region: not null, IsCondition: true } => "region is for faults that strike requests",
         { Probability: not (> 0 and <= 1) } => "probability is above 0 and at most 1",
         { Latency: not (>= 0 and <= 3600) } => "latency is in seconds, 0 to 3600",
         { Skew: not (>= -86400 and <= 86400) } => "skew is in seconds, at most a day either way",
-        { Status: not (null or (>= 400 and <= 599)) } => "status is 400 to 599",
+        { Kind: FaultKind.NoService, Status: 200 } => null,
+        { Status: not (null or (>= 400 and <= 599)) } => "status is 400 to 599, or, of no_service, 200",
         { Count: < 1 } => "count is at least 1",
         _ => null,
     };
@@ -163,10 +177,12 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
     /// <paramref name="target"/> is the path, or the operation of an AWS call; <paramref name="writeError"/> answers a
     /// status (429 for throttling) as the source would, <paramref name="writeBroken"/> with half of an answer.
     /// </summary>
+    /// <param name="regional">Null of a source that has no regions.</param>
     public async Task<bool> StrikeAsync(
-        HttpContext context, string source, string target, Func<HttpContext, int, Task> writeError, Func<HttpContext, Task>? writeBroken = null)
+        HttpContext context, string source, string target, Func<HttpContext, int, Task> writeError, Func<HttpContext, Task>? writeBroken = null,
+        RegionalRequest? regional = null)
     {
-        foreach (var fault in Due(source, target))
+        foreach (var fault in Due(source, target, regional?.Region))
         {
             switch (fault.Kind)
             {
@@ -178,6 +194,9 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
                     return true;
                 case FaultKind.BrokenJson:
                     await (writeBroken ?? WriteBrokenAsync)(context);
+                    return true;
+                case FaultKind.NoService:
+                    await (fault.Status is { } status ? WritePageAsync(context, status) : regional!.WriteUnknown(context));
                     return true;
                 case FaultKind.Throttle:
                     await writeError(context, fault.Status ?? StatusCodes.Status429TooManyRequests);
@@ -198,12 +217,23 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
         return context.Response.WriteAsync("""{"total_entries": 1, "broken": [{"of""", context.RequestAborted);
     }
 
+    /// <summary>Nothing in it is the source's own.</summary>
+    static Task WritePageAsync(HttpContext context, int status)
+    {
+        context.Response.Headers.Clear();
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "text/html";
+        return context.Response.WriteAsync(
+            "<!DOCTYPE html>\n<html><head><title>Proxy</title></head><body><h1>There is no such service</h1></body></html>\n", context.RequestAborted);
+    }
+
     /// <summary>What is wrong with the data of one more answer.</summary>
     public IReadOnlyList<Fault> OfData(string source) => Use(source, fault => fault.IsOfData, goesOn: _ => true);
 
-    List<Fault> Due(string source, string target) => Use(
+    List<Fault> Due(string source, string target, string? region) => Use(
         source,
-        fault => !fault.IsCondition && (fault.Match is not { } match || target.Contains(match, StringComparison.Ordinal)),
+        fault => !fault.IsCondition && (fault.Match is not { } match || target.Contains(match, StringComparison.Ordinal))
+            && (fault.Region is null || fault.Region == region) && (fault.Kind != FaultKind.NoService || region is not null),
         goesOn: fault => fault.Kind == FaultKind.Latency);
 
     /// <summary>The faults that chance lets bear on one request, in their order, to the first behind which nothing goes on.</summary>
@@ -231,3 +261,7 @@ internal sealed class FaultInjector(TimeProvider time, int seed)
 
     bool IsOver(Fault fault) => fault.Count <= 0 || fault.Until <= time.GetUtcNow();
 }
+
+/// <summary>A request to a source that may be there in one region and not in another.</summary>
+/// <param name="WriteUnknown">Answers that there is no such operation, as the source would.</param>
+internal sealed record RegionalRequest(string Region, Func<HttpContext, Task> WriteUnknown);

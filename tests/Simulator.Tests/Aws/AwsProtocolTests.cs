@@ -100,6 +100,60 @@ public sealed class AwsProtocolTests : IAsyncLifetime
         Assert.Throws<System.Formats.Cbor.CborContentException>(() => new System.Formats.Cbor.CborReader(body).ReadEncodedValue());
     }
 
+    [Theory]
+    [InlineData("glue", 400, "UnknownOperationException")]
+    [InlineData("cloudwatch", 400, "UnknownOperationException")]
+    [InlineData("dynamodb", 400, "UnknownOperationException")]
+    [InlineData("s3", 501, "NotImplemented")]
+    [InlineData("sts", 400, "InvalidAction")]
+    public async Task A_region_that_is_without_a_service_knows_none_of_its_operations_and_others_do(string source, int status, string code)
+    {
+        await InjectAsync(new JsonObject { ["source"] = source, ["kind"] = "no_service", ["region"] = "us-east-1" });
+        using var there = Client(region: "us-east-1");
+        using var here = Client();
+
+        using var unknown = await CallAsync(there, source);
+        Assert.Equal((status, code), ((int)unknown.StatusCode, (await ErrorAsync(unknown)).Code));
+        foreach (var service in new[] { "glue", "cloudwatch", "dynamodb", "s3", "sts" })
+        {
+            using var known = await CallAsync(here, service);
+            Assert.Equal(HttpStatusCode.OK, known.StatusCode);
+            using var other = await CallAsync(there, service);
+            Assert.Equal(service == source, other.StatusCode != HttpStatusCode.OK);
+        }
+    }
+
+    [Fact]
+    public async Task An_endpoint_can_lack_one_operation_of_a_service()
+    {
+        await InjectAsync(new JsonObject { ["source"] = "cloudwatch", ["kind"] = "no_service", ["match"] = "GetMetricData" });
+        using var client = Client();
+        using var listed = await client.CborAsync("ListMetrics", [0xA0]);
+        using var read = await client.CborAsync("GetMetricData", [0xA0]);
+        var error = new System.Formats.Cbor.CborReader(await read.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.BadRequest), (listed.StatusCode, read.StatusCode));
+        error.ReadStartMap();
+        Assert.Equal(("__type", "com.amazon.coral.service#UnknownOperationException"), (error.ReadTextString(), error.ReadTextString()));
+    }
+
+    [Theory]
+    [InlineData("glue", 200)]
+    [InlineData("cloudwatch", 404)]
+    [InlineData("dynamodb", 502)]
+    [InlineData("s3", 200)]
+    [InlineData("sts", 403)]
+    public async Task In_place_of_a_service_a_proxy_answers_with_a_page_that_has_nothing_of_AWS(string source, int status)
+    {
+        await InjectAsync(new JsonObject { ["source"] = source, ["kind"] = "no_service", ["status"] = status });
+        using var client = Client();
+        using var answer = await CallAsync(client, source);
+
+        Assert.Equal((status, "text/html"), ((int)answer.StatusCode, answer.Content.Headers.ContentType!.ToString()));
+        Assert.StartsWith("<!DOCTYPE html>", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.DoesNotContain(answer.Headers, header => header.Key.StartsWith("x-amz", StringComparison.OrdinalIgnoreCase));
+    }
+
     [Fact]
     public async Task A_cut_connection_gives_no_answer()
     {
@@ -176,8 +230,17 @@ public sealed class AwsProtocolTests : IAsyncLifetime
     }
 
     AwsTestClient Client(
-        string key = "SIMULATOR", string secret = "simulator-secret", string? token = null, TimeSpan late = default, string? signingName = null, bool unsigned = false) =>
-        new(simulator.Address, time) { AccessKey = key, Secret = secret, Token = token, Late = late, SigningName = signingName, Unsigned = unsigned };
+        string key = "SIMULATOR", string secret = "simulator-secret", string? token = null, TimeSpan late = default, string? signingName = null, bool unsigned = false,
+        string region = "eu-west-1") => new(simulator.Address, time)
+        {
+            AccessKey = key,
+            Secret = secret,
+            Token = token,
+            Late = late,
+            SigningName = signingName,
+            Unsigned = unsigned,
+            Region = region,
+        };
 
     static Task<HttpResponseMessage> CallAsync(AwsTestClient client, string service) => service switch
     {

@@ -116,6 +116,17 @@ public sealed class FaultTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("""{"source": "*", "kind": "no_service", "count": 1}""")]
+    [InlineData("""{"source": "*", "kind": "error", "region": "eu-west-1", "count": 1}""")]
+    public async Task What_is_of_regions_spares_sources_that_have_none_and_is_not_used_up_by_them(string fault)
+    {
+        await AddAsync(fault);
+        foreach (var version in new[] { "2.11", "3.3" })
+            Assert.Equal(HttpStatusCode.OK, await StatusAsync(version, "/pools"));
+        Assert.Equal(1, (await simulator.ControlAsync(HttpMethod.Get, "/faults")).GetProperty("faults").GetArrayLength());
+    }
+
+    [Theory]
     [InlineData("""{"kind": "error"}""")]
     [InlineData("""{"source": "airflow", "kind": "flood"}""")]
     [InlineData("""{"source": "airflow", "kind": "error", "colour": 1}""")]
@@ -124,6 +135,10 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData("""{"source": "airflow", "kind": "error", "probability": 2}""")]
     [InlineData("""{"source": "airflow", "kind": "error", "count": 0}""")]
     [InlineData("""{"source": "airflow", "kind": "latency", "latency": -1}""")]
+    [InlineData("""{"source": "airflow", "kind": "no_service"}""")]
+    [InlineData("""{"source": "mwaa", "kind": "error", "region": "eu-west-1"}""")]
+    [InlineData("""{"source": "cloudwatch", "kind": "late", "region": "eu-west-1"}""")]
+    [InlineData("""{"source": "glue", "kind": "no_service", "status": 302}""")]
     [InlineData("null")]
     public async Task What_is_no_fault_is_refused(string body) =>
         await simulator.ControlAsync(HttpMethod.Post, "/faults", body, HttpStatusCode.BadRequest);
