@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 
 namespace PipelineExporter.Simulator.Tests.Aws;
@@ -6,11 +5,13 @@ namespace PipelineExporter.Simulator.Tests.Aws;
 /// <summary>Debian's aws CLI, which shares no line with this repository, can use the simulator.</summary>
 public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<SimulatorFixture>
 {
+    readonly AwsCli aws = new(fixture.Simulator.Address);
+
     [Fact]
     public async Task Lists_jobs()
     {
-        var jobs = (await AwsAsync("glue", "get-jobs"))["Jobs"]!.AsArray();
-        var names = (await AwsAsync("glue", "list-jobs"))["JobNames"]!.AsArray();
+        var jobs = (await aws.AnswerAsync("glue", "get-jobs"))["Jobs"]!.AsArray();
+        var names = (await aws.AnswerAsync("glue", "list-jobs"))["JobNames"]!.AsArray();
 
         Assert.Equal(
             ["music_streaming_catalog_export", "music_streaming_dynamodb_load", "music_streaming_events_stream", "music_streaming_kpi_computation",
@@ -23,7 +24,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Pages_through_runs()
     {
-        var runs = (await AwsAsync("glue", "get-job-runs", "--job-name", "music_streaming_validation", "--page-size", "150", "--max-items", "400"))["JobRuns"]!.AsArray();
+        var runs = (await aws.AnswerAsync("glue", "get-job-runs", "--job-name", "music_streaming_validation", "--page-size", "150", "--max-items", "400"))["JobRuns"]!.AsArray();
 
         Assert.Equal(400, runs.Select(run => (string)run!["Id"]!).Distinct().Count());
         var starts = runs.Select(run => (DateTimeOffset)run!["StartedOn"]!).ToList();
@@ -34,9 +35,9 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Reads_metrics_over_the_query_protocol()
     {
-        var metrics = (await AwsAsync("cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.elapsedTime", "--dimensions", "Name=JobRunId,Value=ALL"))["Metrics"]!.AsArray();
+        var metrics = (await aws.AnswerAsync("cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.elapsedTime", "--dimensions", "Name=JobRunId,Value=ALL"))["Metrics"]!.AsArray();
         var now = TimeProvider.System.GetUtcNow();
-        var data = await AwsAsync(
+        var data = await aws.AnswerAsync(
             "cloudwatch", "get-metric-data",
             "--start-time", now.AddHours(-3).ToString("O"),
             "--end-time", now.ToString("O"),
@@ -61,9 +62,9 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
         [
             "cloudwatch", "get-metric-data", "--start-time", now.AddHours(-3).ToString("O"), "--end-time", now.AddHours(-1).ToString("O"), "--metric-data-queries", query,
         ];
-        var whole = await AwsAsync(arguments);
-        var paged = await AwsAsync([.. arguments, "--page-size", "50"]);
-        var page = await AwsAsync([.. arguments, "--max-datapoints", "50"]);
+        var whole = await aws.AnswerAsync(arguments);
+        var paged = await aws.AnswerAsync([.. arguments, "--page-size", "50"]);
+        var page = await aws.AnswerAsync([.. arguments, "--max-datapoints", "50"]);
 
         // The start is rounded down to a minute.
         Assert.InRange(Count(whole), 120, 121);
@@ -74,26 +75,72 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     }
 
     [Fact]
+    public async Task Lists_metrics_over_as_many_pages_as_there_are_and_goes_on_where_it_stopped()
+    {
+        string[] arguments =
+            ["cloudwatch", "list-metrics", "--namespace", "Glue", "--metric-name", "glue.driver.aggregate.bytesRead", "--dimensions", "Name=JobName,Value=music_streaming_catalog_export"];
+        var all = Runs(await aws.AnswerAsync(arguments));
+        var first = await aws.AnswerAsync([.. arguments, "--max-items", "600"]);
+        var rest = await aws.AnswerAsync([.. arguments, "--starting-token", (string)first["NextToken"]!]);
+
+        // A run every 20 minutes; while the CLI reads one may come and one may go.
+        Assert.InRange(all.Count, 14 * 72, (14 * 72) + 4);
+        Assert.Equal(all.Count, all.Distinct().Count());
+        Assert.Equal("ALL", all[0]);
+        Assert.Equal(600, Runs(first).Count);
+        Assert.True(all.Except(Runs(first).Concat(Runs(rest))).Count() <= 1);
+        Assert.Empty(Runs(first).Intersect(Runs(rest)));
+
+        static List<string> Runs(JsonNode listed) =>
+            [.. listed["Metrics"]!.AsArray().Select(metric => (string)metric!["Dimensions"]!.AsArray().Single(dimension => (string)dimension!["Name"]! == "JobRunId")!["Value"]!)];
+    }
+
+    [Theory]
+    [InlineData("glue get-jobs", "Jobs", "Name")]
+    [InlineData("dynamodb list-tables", "TableNames", null)]
+    public async Task Pages_hold_no_more_than_was_asked_for_and_lead_to_the_next(string operation, string member, string? name)
+    {
+        var arguments = operation.Split(' ');
+        var all = Names(await aws.AnswerAsync(arguments));
+        List<string> paged = [];
+        string[] more = [];
+        do
+        {
+            var page = await aws.AnswerAsync([.. arguments, "--page-size", "2", "--max-items", "2", .. more]);
+            Assert.InRange(Names(page).Count, 1, 2);
+            paged.AddRange(Names(page));
+            more = page["NextToken"] is { } next ? ["--starting-token", (string)next!] : [];
+        }
+        while (more.Length > 0);
+
+        Assert.InRange(all.Count, 3, 6);
+        Assert.Equal(all, paged);
+
+        List<string> Names(JsonNode page) => [.. page[member]!.AsArray().Select(one => (string)(name is null ? one : one![name])!)];
+    }
+
+    [Fact]
     public async Task Lists_and_describes_tables()
     {
-        var names = (await AwsAsync("dynamodb", "list-tables", "--page-size", "2"))["TableNames"]!.AsArray();
-        var sessions = (await AwsAsync("dynamodb", "describe-table", "--table-name", "music_streaming_sessions"))["Table"]!;
-        var kpi = (await AwsAsync("dynamodb", "describe-table", "--table-name", "music_streaming_kpi"))["Table"]!;
+        var names = (await aws.AnswerAsync("dynamodb", "list-tables", "--page-size", "2"))["TableNames"]!.AsArray();
+        var sessions = (await aws.AnswerAsync("dynamodb", "describe-table", "--table-name", "music_streaming_sessions"))["Table"]!;
+        var kpi = (await aws.AnswerAsync("dynamodb", "describe-table", "--table-name", "music_streaming_kpi"))["Table"]!;
 
         Assert.Equal(["music_streaming_catalog", "music_streaming_kpi", "music_streaming_sessions"], names.Select(name => (string)name!));
         Assert.Equal((200, "by_day"), ((int)sessions["ProvisionedThroughput"]!["ReadCapacityUnits"]!, (string)sessions["LocalSecondaryIndexes"]![0]!["IndexName"]!));
         Assert.Null(sessions["BillingModeSummary"]);
         Assert.Equal("PAY_PER_REQUEST", (string)kpi["BillingModeSummary"]!["BillingMode"]!);
-        Assert.Contains("ResourceNotFoundException", await RefusedAsync("dynamodb", "describe-table", "--table-name", "nobody"), StringComparison.Ordinal);
+        Assert.Contains("ResourceNotFoundException", await aws.RefusalAsync("dynamodb", "describe-table", "--table-name", "nobody"), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Lists_buckets_and_reads_their_settings()
     {
-        var names = (await AwsAsync("s3api", "list-buckets"))["Buckets"]!.AsArray().Select(bucket => (string)bucket!["Name"]!).ToList();
-        var lifecycle = (await AwsAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-logs"))["Rules"]![0]!;
-        var metrics = (await AwsAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw"))["MetricsConfigurationList"]!.AsArray();
-        var location = (await AwsAsync("s3api", "get-bucket-location", "--bucket", "music-streaming-raw"))["LocationConstraint"];
+        var names = (await aws.AnswerAsync("s3api", "list-buckets"))["Buckets"]!.AsArray().Select(bucket => (string)bucket!["Name"]!).ToList();
+        var lifecycle = (await aws.AnswerAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-logs"))["Rules"]![0]!;
+        var metrics = (await aws.AnswerAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw"))["MetricsConfigurationList"]!.AsArray();
+        var location = (await aws.AnswerAsync("s3api", "get-bucket-location", "--bucket", "music-streaming-raw"))["LocationConstraint"];
+        var (code, _, _) = await aws.RunAsync([], "s3api", "head-bucket", "--bucket", "music-streaming-raw");
 
         Assert.Contains("music-streaming-raw", names);
         Assert.Equal(5, names.Count);
@@ -101,9 +148,10 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
             (string)lifecycle["ID"]!, (string)lifecycle["Status"]!, (int)lifecycle["Transitions"]![0]!["Days"]!, (string)lifecycle["Transitions"]![1]!["StorageClass"]!));
         Assert.Equal("EntireBucket", (string)metrics[0]!["Id"]!);
         Assert.Equal("eu-west-1", (string)location!);
+        Assert.Equal(0, code);
         Assert.Contains(
-            "NoSuchLifecycleConfiguration", await RefusedAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-scripts"), StringComparison.Ordinal);
-        Assert.Contains("NoSuchBucket", await RefusedAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "nobodys-bucket"), StringComparison.Ordinal);
+            "NoSuchLifecycleConfiguration", await aws.RefusalAsync("s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-scripts"), StringComparison.Ordinal);
+        Assert.Contains("NoSuchBucket", await aws.RefusalAsync("s3api", "list-bucket-metrics-configurations", "--bucket", "nobodys-bucket"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,7 +159,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     {
         foreach (var region in new[] { "us-east-1", "eu-central-1" })
         {
-            var (_, output, _) = await RunAsync(
+            var (_, output, _) = await aws.RunAsync(
                 new() { ["AWS_REGION"] = region }, "s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw");
             Assert.Contains("EntireBucket", output, StringComparison.Ordinal);
         }
@@ -120,7 +168,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Finds_another_account_under_a_role_of_it_and_nothing_in_another_region()
     {
-        var credentials = (await AwsAsync(
+        var credentials = (await aws.AnswerAsync(
             "sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/reader", "--role-session-name", "cli"))["Credentials"]!;
         Dictionary<string, string> role = new()
         {
@@ -130,7 +178,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
         };
         Dictionary<string, string> elsewhere = new() { ["AWS_REGION"] = "us-east-1" };
         async Task<JsonArray> ListAsync(Dictionary<string, string> environment, string service, string operation, string member) =>
-            JsonNode.Parse((await RunAsync(environment, service, operation)).Output)![member]!.AsArray();
+            JsonNode.Parse((await aws.RunAsync(environment, service, operation)).Output)![member]!.AsArray();
 
         Assert.Equal("music-streaming-archive", (string)Assert.Single(await ListAsync(role, "s3api", "list-buckets", "Buckets"))!["Name"]!);
         Assert.Equal("music_streaming_kpi", (string)Assert.Single(await ListAsync(role, "dynamodb", "list-tables", "TableNames"))!);
@@ -142,27 +190,27 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Is_given_credentials_by_every_means_of_STS()
     {
-        var session = (await AwsAsync("sts", "get-session-token"))["Credentials"]!;
-        var web = (await AwsAsync(
+        var session = (await aws.AnswerAsync("sts", "get-session-token"))["Credentials"]!;
+        var web = (await aws.AnswerAsync(
             "sts", "assume-role-with-web-identity", "--role-arn", "arn:aws:iam::210987654321:role/reader", "--role-session-name", "cli",
             "--web-identity-token", "simulator-web-identity-token"))["AssumedRoleUser"]!;
 
         Assert.StartsWith("ASIA", (string)session["AccessKeyId"]!, StringComparison.Ordinal);
         Assert.Equal("arn:aws:sts::210987654321:assumed-role/reader/cli", (string)web["Arn"]!);
         Assert.Contains(
-            "AccessDenied", await RefusedAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/external-id-required", "--role-session-name", "cli"),
+            "AccessDenied", await aws.RefusalAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/external-id-required", "--role-session-name", "cli"),
             StringComparison.Ordinal);
-        Assert.NotNull((await AwsAsync(
+        Assert.NotNull((await aws.AnswerAsync(
             "sts", "assume-role", "--role-arn", "arn:aws:iam::210987654321:role/external-id-required", "--role-session-name", "cli", "--external-id", "music-streaming"))["Credentials"]);
     }
 
     [Fact]
     public async Task Reads_the_workers_metrics_as_mwaa_sends_them()
     {
-        var metrics = (await AwsAsync(
+        var metrics = (await aws.AnswerAsync(
             "cloudwatch", "list-metrics", "--namespace", "AWS/MWAA", "--metric-name", "MemoryUtilization", "--dimensions", "Name=Environment,Value=music-streaming"))["Metrics"]!.AsArray();
         var now = TimeProvider.System.GetUtcNow();
-        var data = await AwsAsync(
+        var data = await aws.AnswerAsync(
             "cloudwatch", "get-metric-data",
             "--start-time", now.AddMinutes(-20).ToString("O"),
             "--end-time", now.ToString("O"),
@@ -179,7 +227,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Assumes_a_role_and_uses_it()
     {
-        var assumed = await AwsAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/reader", "--role-session-name", "cli");
+        var assumed = await aws.AnswerAsync("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/reader", "--role-session-name", "cli");
         var credentials = assumed["Credentials"]!;
         Dictionary<string, string> role = new()
         {
@@ -188,8 +236,8 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
             ["AWS_SESSION_TOKEN"] = (string)credentials["SessionToken"]!,
         };
 
-        Assert.Equal("arn:aws:iam::123456789012:user/simulator", (string)(await AwsAsync("sts", "get-caller-identity"))["Arn"]!);
-        var (code, output, _) = await RunAsync(role, "sts", "get-caller-identity");
+        Assert.Equal("arn:aws:iam::123456789012:user/simulator", (string)(await aws.AnswerAsync("sts", "get-caller-identity"))["Arn"]!);
+        var (code, output, _) = await aws.RunAsync(role, "sts", "get-caller-identity");
         Assert.Equal(0, code);
         Assert.Equal("arn:aws:sts::123456789012:assumed-role/reader/cli", (string)JsonNode.Parse(output)!["Arn"]!);
     }
@@ -197,7 +245,7 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Is_refused_with_a_wrong_secret()
     {
-        var (code, _, error) = await RunAsync(new() { ["AWS_SECRET_ACCESS_KEY"] = "other" }, "glue", "list-jobs");
+        var (code, _, error) = await aws.RunAsync(new() { ["AWS_SECRET_ACCESS_KEY"] = "other" }, "glue", "list-jobs");
 
         Assert.NotEqual(0, code);
         Assert.Contains("(InvalidSignatureException) when calling the ListJobs operation", error, StringComparison.Ordinal);
@@ -206,55 +254,11 @@ public sealed class AwsCliTests(SimulatorFixture fixture) : IClassFixture<Simula
     [Fact]
     public async Task Is_told_of_unknown_operations_and_jobs()
     {
-        var (_, _, operation) = await RunAsync([], "glue", "get-databases");
-        var (_, _, job) = await RunAsync([], "glue", "get-job-runs", "--job-name", "nobody");
+        var (_, _, operation) = await aws.RunAsync([], "glue", "get-databases");
+        var (_, _, job) = await aws.RunAsync([], "glue", "get-job-runs", "--job-name", "nobody");
 
         Assert.Contains("(UnknownOperationException)", operation, StringComparison.Ordinal);
         Assert.Contains("(EntityNotFoundException) when calling the GetJobRuns operation", job, StringComparison.Ordinal);
         Assert.Contains("Job with name: nobody not found.", job, StringComparison.Ordinal);
-    }
-
-    async Task<JsonNode> AwsAsync(params string[] arguments)
-    {
-        var (code, output, error) = await RunAsync([], arguments);
-        Assert.True(code == 0, error);
-        return JsonNode.Parse(output)!;
-    }
-
-    async Task<string> RefusedAsync(params string[] arguments)
-    {
-        var (code, _, error) = await RunAsync([], arguments);
-        Assert.NotEqual(0, code);
-        return error;
-    }
-
-    /// <summary>With no configuration but what stands here: neither files nor variables of whoever runs the tests.</summary>
-    async Task<(int Code, string Output, string Error)> RunAsync(Dictionary<string, string> environment, params string[] arguments)
-    {
-        var start = new ProcessStartInfo("/usr/bin/aws")
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            ArgumentList = { "--endpoint-url", fixture.Simulator.Address.ToString(), "--output", "json" },
-        };
-        foreach (var argument in arguments)
-            start.ArgumentList.Add(argument);
-        start.Environment.Clear();
-        start.Environment["PATH"] = "/usr/bin:/bin";
-        start.Environment["HOME"] = "/nonexistent";
-        start.Environment["AWS_REGION"] = "eu-west-1";
-        start.Environment["AWS_ACCESS_KEY_ID"] = "SIMULATOR";
-        start.Environment["AWS_SECRET_ACCESS_KEY"] = "simulator-secret";
-        start.Environment["AWS_EC2_METADATA_DISABLED"] = "true";
-        start.Environment["AWS_MAX_ATTEMPTS"] = "1";
-        foreach (var (name, value) in environment)
-            start.Environment[name] = value;
-
-        using var process = Process.Start(start)!;
-        var ct = TestContext.Current.CancellationToken;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(ct), process.StandardError.ReadToEndAsync(ct));
-        await process.WaitForExitAsync(ct);
-        return (process.ExitCode, await output, await error);
     }
 }
