@@ -58,37 +58,7 @@ internal static class Conditions
             Note(average > 95, series.Name == "CPUUtilization" ? "AirflowWorkerCpuHigh" : "AirflowWorkerMemoryHigh", series.Dimensions[1].Value);
         }
 
-        foreach (var job in model.GlueJobs)
-        {
-            var runs = model.GlueJobRuns(job.Name, now.AddHours(-1), now).ToList();
-            foreach (var run in job == TriggeredJobs.Stream ? [] : runs)
-            {
-                var completed = run.CompletedOnAt(now);
-                Note(run.StateAt(now) == GlueRunState.FAILED && run.Attempt == job.MaxRetries && job.MaxRetries > 0, "GlueJobFailed", job.Name);
-                Note(job == TriggeredJobs.Export && (completed ?? now) - run.StartedOn > TimeSpan.FromSeconds(240), "GlueJobSlow", job.Name);
-                Note(run.StateAt(now) == GlueRunState.WAITING && now - run.StartedOn > TimeSpan.FromMinutes(30), "GlueQueueWait", job.Name);
-            }
-        }
-
-        var lately = new MetricCatalog(model).All.Where(series => series.Namespace is "Glue" or "AWS/DynamoDB" or "AWS/S3" && series.PublishDelay < TimeSpan.FromHours(1))
-            .Select(series => (series.Name, Of: series.Dimensions.FirstOrDefault()?.Value ?? "", Values: series.Samples(now.AddMinutes(-5), now).Select(sample => sample.Value).ToList()))
-            .Where(series => series.Values.Count > 0).ToLookup(series => series.Name);
-        foreach (var heap in lately["glue.driver.jvm.heap.usage"])
-            Note(heap.Values[^1] > 0.9, "GlueHeapHigh", heap.Of);
-        foreach (var needed in lately["glue.driver.ExecutorAllocationManager.executors.numberMaxNeededExecutors"])
-            Note(needed.Values[^1] > 2 * lately["glue.driver.ExecutorAllocationManager.executors.numberAllExecutors"].First(one => one.Of == needed.Of).Values[^1], "GlueExecutorsStarved", needed.Of);
-        foreach (var (name, alert) in new[] { ("ThrottledRequests", "DynamoDBThrottling"), ("SystemErrors", "DynamoDBErrors") })
-        {
-            foreach (var sums in lately[name])
-                Note(sums.Values.Sum() > 10, alert, sums.Of);
-        }
-
-        foreach (var latency in lately["SuccessfulRequestLatency"])
-            Note(latency.Values[^1] > 100, "DynamoDBLatency", latency.Of);
-        foreach (var errors in lately["5xxErrors"])
-            Note(errors.Values.Sum() > 0.05 * lately["AllRequests"].First(one => one.Of == errors.Of).Values.Sum(), "S3ErrorRate", errors.Of);
-        foreach (var latency in lately["FirstByteLatency"])
-            Note(latency.Values[^1] > 1000, "S3Latency", latency.Of);
+        found.UnionWith(new AwsConditions(model, now).Holding());
         return found;
 
         void Note(bool holds, string alert, string of)

@@ -15,7 +15,7 @@ public sealed class IncidentAlertTests
 
     public static TheoryData<string, string> Kinds() => new()
     {
-        { IncidentKind.DagFailure, "PipelineFailure music_streaming_validation|AirflowTaskFailure music_streaming_validation" },
+        { IncidentKind.DagFailure, "PipelineFailure music_streaming_validation|AirflowTaskFailure music_streaming_validation|GlueJobFailed music_streaming_validation" },
         { IncidentKind.TaskFailure, "AirflowTaskFailure label_notifications" },
         { IncidentKind.DagSlow, "AirflowDagDuration quarterly_royalty_audit" },
         { IncidentKind.TaskSlow, "AirflowTaskDuration search_index_rebuild" },
@@ -30,13 +30,13 @@ public sealed class IncidentAlertTests
         { IncidentKind.GlueFailure, "GlueJobFailed music_streaming_catalog_export" },
         { IncidentKind.GlueSlow, "GlueJobSlow music_streaming_catalog_export" },
         { IncidentKind.GlueQueueWait, "GlueQueueWait music_streaming_royalty_backfill" },
-        { IncidentKind.GlueHeap, "GlueHeapHigh music_streaming_events_stream" },
+        { IncidentKind.GlueHeap, "GlueHeapHigh music_streaming_events_stream driver" },
         { IncidentKind.ExecutorsStarved, "GlueExecutorsStarved music_streaming_events_stream" },
         { IncidentKind.DynamoDbThrottling, "DynamoDBThrottling music_streaming_sessions" },
-        { IncidentKind.DynamoDbLatency, "DynamoDBLatency music_streaming_kpi" },
+        { IncidentKind.DynamoDbLatency, "DynamoDBLatency music_streaming_kpi GetItem" },
         { IncidentKind.DynamoDbErrors, "DynamoDBErrors music_streaming_kpi" },
-        { IncidentKind.S3Errors, "S3ErrorRate music-streaming-raw" },
-        { IncidentKind.S3Latency, "S3Latency music-streaming-raw" },
+        { IncidentKind.S3Errors, "S3ErrorRate music-streaming-raw EntireBucket 5xx" },
+        { IncidentKind.S3Latency, "S3Latency music-streaming-raw EntireBucket" },
     };
 
     [Fact]
@@ -60,7 +60,10 @@ public sealed class IncidentAlertTests
             // Retries have to outweigh what went well in the quarter of an hour before.
             IncidentKind.RetriesStorm => TimeSpan.FromMinutes(3),
             IncidentKind.SchedulerDown => TimeSpan.FromSeconds(30),
-            IncidentKind.WorkerCpu or IncidentKind.WorkerMemory or IncidentKind.GlueHeap or IncidentKind.ExecutorsStarved => TimeSpan.FromMinutes(2),
+            IncidentKind.WorkerCpu or IncidentKind.WorkerMemory => TimeSpan.FromMinutes(2),
+
+            // The first whole minute, when it can be read.
+            IncidentKind.GlueHeap or IncidentKind.ExecutorsStarved => TimeSpan.FromMinutes(4),
             IncidentKind.DynamoDbThrottling or IncidentKind.DynamoDbLatency or IncidentKind.DynamoDbErrors or IncidentKind.S3Errors or IncidentKind.S3Latency => TimeSpan.FromMinutes(6),
             _ => TimeSpan.FromSeconds(20),
         };
