@@ -44,9 +44,7 @@ public sealed class RunListingTests
     internal void Ninety_days_are_counted_without_playing_them(string orderBy, int limit)
     {
         var data = Data(withIncident: true, out var model);
-        var started = System.Diagnostics.Stopwatch.GetTimestamp();
         var page = data.Runs(new RunFilter { States = new HashSet<RunState> { RunState.Success } }, Order(orderBy), 0, limit);
-        Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(20));
         Assert.Equal(limit, page.Rows.Count);
         Assert.InRange(page.Total, 350_000, 420_000);
         Assert.InRange(model.PlayedRuns, 1, 12_000);
