@@ -63,12 +63,13 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
     /// <paramref name="since"/>.
     /// </summary>
     /// <param name="since">Where counting begins; of a series that is known, it is where it began.</param>
-    /// <param name="kept">How many periods may still be revised.</param>
+    /// <param name="revisable">How many periods may still be revised.</param>
+    /// <param name="remembered">How many are remembered, as many at least.</param>
     /// <returns>How many were.</returns>
-    public int CountPeriods(MetricDesc counter, PeriodReading reading, DateTimeOffset since, int kept, params ReadOnlySpan<string> labelValues)
+    public int CountPeriods(MetricDesc counter, PeriodReading reading, DateTimeOffset since, int revisable, int remembered, params ReadOnlySpan<string> labelValues)
     {
         ref var sums = ref PeriodsOf(counter, labelValues);
-        var (next, addition, revised) = (sums ?? PeriodSums.StartingAt(since, reading.Period)).Read(reading, kept);
+        var (next, addition, revised) = (sums ?? PeriodSums.StartingAt(since, reading.Period)).Read(reading, revisable, remembered);
         Add(counter, addition, labelValues);
         sums = next;
         return revised;

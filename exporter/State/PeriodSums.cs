@@ -65,18 +65,18 @@ internal sealed class PeriodSums
         return sum;
     }
 
-    /// <param name="kept">How many periods are remembered, and may still be revised.</param>
+    /// <param name="revisable">How many periods may still be revised; what is older was settled for good.</param>
+    /// <param name="remembered">How many are remembered, as many at least.</param>
     /// <returns>What follows, what a counter adds, and how many periods were revised.</returns>
-    public (PeriodSums Next, double Addition, int Revised) Read(PeriodReading reading, int kept)
+    public (PeriodSums Next, double Addition, int Revised) Read(PeriodReading reading, int revisable, int remembered)
     {
         if (reading.Period != Period)
-            return ReadInOtherPeriods(reading, kept);
+            return ReadInOtherPeriods(reading, revisable);
         var until = reading.Until > Until ? reading.Until : Until;
-        var first = until - Period * kept;
-        // What is older than what is remembered was settled for good.
-        var oldest = Until - Period * kept;
-        var recent = new double[kept];
-        for (var i = 0; i < kept; i++)
+        var first = until - Period * remembered;
+        var oldest = Until - Period * revisable;
+        var recent = new double[remembered];
+        for (var i = 0; i < remembered; i++)
             recent[i] = this[first + Period * i];
 
         var (difference, revised) = (-Debt, 0);
@@ -110,9 +110,9 @@ internal sealed class PeriodSums
 
     // After a long outage fine periods are gone at the source, and longer ones are what is left to ask for. A period that was
     // counted in part gives the rest; nothing of before can be revised any more.
-    private (PeriodSums Next, double Addition, int Revised) ReadInOtherPeriods(PeriodReading reading, int kept)
+    private (PeriodSums Next, double Addition, int Revised) ReadInOtherPeriods(PeriodReading reading, int revisable)
     {
-        var remembered = Until - Period * kept;
+        var remembered = Until - Period * revisable;
         var difference = -Debt;
         foreach (var (start, value) in OncePerPeriod(reading.Values))
         {

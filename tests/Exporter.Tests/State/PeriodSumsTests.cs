@@ -33,7 +33,7 @@ public sealed class PeriodSumsTests
                     }
                 }
 
-                var (next, addition, _) = sums.Read(new(Minute, Start + until * Minute, values), Kept);
+                var (next, addition, _) = sums.Read(new(Minute, Start + until * Minute, values), Kept, Kept);
                 Assert.True(addition >= 0);
                 Assert.True(next.Debt >= 0);
                 // In whatever form it is stored, and from wherever it goes on.
@@ -47,10 +47,10 @@ public sealed class PeriodSumsTests
     [Fact]
     public void A_period_of_which_only_a_part_was_counted_gives_the_rest_when_only_longer_ones_are_left()
     {
-        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + 7 * Minute, [new(Start + 6 * Minute, 4)]), Kept);
+        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + 7 * Minute, [new(Start + 6 * Minute, 4)]), Kept, Kept);
 
         var (next, addition, _) = sums.Read(
-            new(5 * Minute, Start + 20 * Minute, [new(Start, 100), new(Start + 5 * Minute, 10), new(Start + 10 * Minute, 3), new(Start + 20 * Minute, 50)]), Kept);
+            new(5 * Minute, Start + 20 * Minute, [new(Start, 100), new(Start + 5 * Minute, 10), new(Start + 10 * Minute, 3), new(Start + 20 * Minute, 50)]), Kept, Kept);
 
         // Nothing of the first five minutes, which were counted; of the second the rest.
         Assert.Equal(6 + 3, addition);
@@ -62,7 +62,7 @@ public sealed class PeriodSumsTests
     public void Nothing_is_counted_of_what_began_before_it_was_first_asked_for()
     {
         var (sums, addition, _) = PeriodSums.StartingAt(Start + 30 * TimeSpan.FromSeconds(1), Minute)
-            .Read(new(Minute, Start + 2 * Minute, [new(Start - Minute, 9), new(Start, 2), new(Start + Minute, 3)]), Kept);
+            .Read(new(Minute, Start + 2 * Minute, [new(Start - Minute, 9), new(Start, 2), new(Start + Minute, 3)]), Kept, Kept);
 
         Assert.Equal(5, addition);
         Assert.Equal(14, sums.Sum(Start - Minute, Start + 2 * Minute));
@@ -72,7 +72,7 @@ public sealed class PeriodSumsTests
     public void What_is_no_number_is_left_out()
     {
         var (_, addition, _) = PeriodSums.StartingAt(Start, Minute).Read(
-            new(Minute, Start + 4 * Minute, [new(Start, double.NaN), new(Start + Minute, -1), new(Start + 2 * Minute, double.PositiveInfinity), new(Start + 3 * Minute, 1)]), Kept);
+            new(Minute, Start + 4 * Minute, [new(Start, double.NaN), new(Start + Minute, -1), new(Start + 2 * Minute, double.PositiveInfinity), new(Start + 3 * Minute, 1)]), Kept, Kept);
 
         Assert.Equal(1, addition);
     }
@@ -82,24 +82,24 @@ public sealed class PeriodSumsTests
     [InlineData(5, 5)]
     public void A_period_that_one_answer_tells_twice_is_counted_once_with_the_later_word(int minutes, double expected)
     {
-        var (sums, counted, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, []), Kept);
+        var (sums, counted, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, []), Kept, Kept);
         PeriodReading Reading(params double[] values) =>
             new(minutes * Minute, Start + 20 * Minute, [.. values.Select(value => KeyValuePair.Create(Start + 10 * Minute, value))]);
 
-        (sums, var addition, _) = sums.Read(Reading(3, 4, 5, -1, double.NaN), Kept);
+        (sums, var addition, _) = sums.Read(Reading(3, 4, 5, -1, double.NaN), Kept, Kept);
 
         Assert.Equal(expected, counted + addition);
         Assert.Equal(0, sums.Debt);
         // And as of before, once more.
-        Assert.Equal(0, sums.Read(Reading(5, 5), Kept).Addition);
+        Assert.Equal(0, sums.Read(Reading(5, 5), Kept, Kept).Addition);
     }
 
     [Fact]
     public void A_revision_that_is_told_twice_is_one()
     {
-        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, [new(Start, 3)]), Kept);
+        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(new(Minute, Start + Minute, [new(Start, 3)]), Kept, Kept);
 
-        var (next, addition, revised) = sums.Read(new(Minute, Start + 2 * Minute, [new(Start, 7), new(Start + Minute, 1), new(Start, 7)]), Kept);
+        var (next, addition, revised) = sums.Read(new(Minute, Start + 2 * Minute, [new(Start, 7), new(Start + Minute, 1), new(Start, 7)]), Kept, Kept);
 
         Assert.Equal((4 + 1, 1), (addition, revised));
         Assert.Equal(8, next.Sum(Start, Start + 2 * Minute));

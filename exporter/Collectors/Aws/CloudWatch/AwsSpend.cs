@@ -29,7 +29,7 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? lim
     private static readonly MetricDesc Today = MetricDesc.Gauge(
         "pipeline_exporter_aws_spend_today_usd", "What the account's requests have cost since midnight UTC, all its configured regions together.");
 
-    private readonly Dictionary<(string Service, string Operation), long> counted = [];
+    private readonly Dictionary<(string Service, string Operation), long> counted = [], paid = [];
     private readonly List<GaugeSample> samples = [];
     private DateOnly today;
     private double? spent;
@@ -94,7 +94,11 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? lim
             var since = count - counted.GetValueOrDefault(operation);
             batch.Add(Requests, since, operation.Service, operation.Operation);
             if (AwsPrices.Request(operation.Service, operation.Operation) is > 0 and var price)
-                Add(operation.Operation, since * price, batch);
+            {
+                batch.Add(Cost, since * price, operation.Operation);
+                pending += (count - paid.GetValueOrDefault(operation)) * price;
+                paid[operation] = count;
+            }
         }
 
         var (usd, total) = (pending, (spent ?? 0) + pending);

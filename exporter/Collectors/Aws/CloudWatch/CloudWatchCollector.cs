@@ -64,14 +64,13 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     /// <summary>Of what discovery has found; minute by minute, since whatever is due together shares its requests.</summary>
     public Task<IReadOnlyList<PlannedRequests>> PlanAsync(CancellationToken cancellationToken)
     {
-        var byInterval = plan.Groups.SelectMany(group => plan[group].Select(metric => Minutes(group.Interval, metric.Query.Cadence.Period)))
+        var byInterval = plan.Groups.SelectMany(group => plan[group].Select(metric => (int)metric.Query.Cadence.StepOf(group.Interval).TotalMinutes))
             .CountBy(minutes => minutes).ToList();
         var requests = 0;
         for (var minute = 0; minute < MinutesOfDay; minute++)
             requests += (byInterval.Where(one => minute % one.Key == 0).Sum(one => one.Value) + CloudWatchRequest.MostQueries - 1) / CloudWatchRequest.MostQueries;
         return Task.FromResult<IReadOnlyList<PlannedRequests>>([new(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, requests)]);
 
-        static int Minutes(TimeSpan interval, TimeSpan period) => (int)Math.Max(1, Math.Round((interval > period ? interval : period).TotalMinutes));
     }
 
     protected internal override async Task<CloudWatchSnapshot> CollectAsync(CancellationToken cancellationToken)
@@ -112,7 +111,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 
         void Take(CloudWatchRequest request)
         {
-            Count(request, batch);
+            Count(request, batch, speed);
             counted.Add(request);
             if (counted.Count == CloudWatchRequest.AtOnce)
                 Store();
@@ -129,21 +128,20 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             spend.Commit(batch);
             // Only what is stored was asked: otherwise it will be asked again.
             foreach (var request in counted)
-                Settle(request, speed, now);
+                Settle(request, now);
             counted.Clear();
             batch = state.Begin();
         }
     }
 
-    private static void Settle(CloudWatchRequest request, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)
+    private static void Settle(CloudWatchRequest request, DateTimeOffset now)
     {
         foreach (var question in request.Questions.Cast<PlannedQuestion>())
         {
-            var interval = speed[question.Metric.Group]!.Value;
             if (question.IsComplete)
-                question.Metric.Answered(question.Until, question.Newest, now, interval);
+                question.Metric.Answered(question.Until, question.Newest, now);
             else
-                question.Metric.Failed(request.Failure, now, interval);
+                question.Metric.Failed(request.Failure, now);
         }
     }
 
@@ -159,7 +157,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
            select question,
     ];
 
-    private void Count(CloudWatchRequest request, LedgerBatch batch)
+    private void Count(CloudWatchRequest request, LedgerBatch batch, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed)
     {
         foreach (var group in request.Questions.Cast<PlannedQuestion>().GroupBy(question => question.Metric.Group))
         {
@@ -168,20 +166,21 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             spend.Add(group.Key.Name, billed * AwsPrices.Metric, batch);
             foreach (var question in group)
             {
+                question.EndBy(question.Query.Cadence.SettledAt(source.Clock.UtcNow));
                 if (question.IsComplete)
-                    Count(question, batch);
+                    Count(question, batch, speed[group.Key]!.Value);
                 question.Release();
             }
         }
     }
 
-    private static void Count(PlannedQuestion question, LedgerBatch batch)
+    private static void Count(PlannedQuestion question, LedgerBatch batch, TimeSpan interval)
     {
         var (metric, query) = (question.Metric, question.Query);
         if (metric.IsCounter)
         {
             var revised = batch.CountPeriods(
-                query.Target, new(question.Period, question.Until, question.Values), question.Until, query.Cadence.Revisable, query.Labels);
+                query.Target, new(question.Period, question.Until, question.Values), question.Until, query.Cadence.Revisable, metric.Remembered(interval), query.Labels);
             if (revised > 0)
                 batch.Add(Revisions, revised, metric.Group.Name);
         }
@@ -202,7 +201,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             samples.Add(new(FailedMetrics, labels, metrics.Count(metric => metric.HasFailed)));
             samples.Add(new(ConfiguredInterval, labels, group.Interval.TotalSeconds));
             samples.Add(new(IntervalNow, labels, speed[group]?.TotalSeconds ?? double.PositiveInfinity));
-            var fresh = metrics.Where(metric => !metric.IsCounter && metric.IsFresh(now, speed[group] ?? group.Interval)).ToList();
+            var fresh = metrics.Where(metric => metric.At is { } at && metric.IsFresh(at, now, speed[group] ?? group.Interval)).ToList();
             samples.AddRange(fresh.Select(metric => new GaugeSample(metric.Query.Target, metric.Query.Labels, metric.Value)));
             if (group.Timestamp is { } timestamp)
             {
@@ -211,26 +210,29 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             }
 
             foreach (var window in group.Windows)
-                samples.AddRange(Sums(window, metrics, speed[group] ?? group.Interval, state));
+                samples.AddRange(Sums(window, metrics, speed[group] ?? group.Interval, state, now));
         }
 
         return samples;
     }
 
     // A longer interval skips windows: the highest of those that ended since the last question is shown, so that none is missed.
-    private static IEnumerable<GaugeSample> Sums(CloudWatchWindow window, ImmutableArray<TrackedMetric> metrics, TimeSpan interval, SourceLedger state)
+    private static IEnumerable<GaugeSample> Sums(CloudWatchWindow window, ImmutableArray<TrackedMetric> metrics, TimeSpan interval, SourceLedger state, DateTimeOffset now)
     {
         foreach (var resource in metrics.Where(metric => metric.Query.Target == window.Counter)
             .GroupBy(metric => metric.Query.Labels[..window.Gauge.Labels.Length], LabelValues.Comparer))
         {
-            var sums = resource.Select(metric => state.Periods(metric.Query.Target, metric.Query.Labels)).OfType<PeriodSums>().ToList();
+            var sums = resource
+                .Select(metric => (Metric: metric, Sums: state.Periods(metric.Query.Target, metric.Query.Labels)))
+                .Where(one => one.Sums is { } sums && one.Metric.IsFresh(sums.Until, now, interval))
+                .ToList();
             if (sums.Count == 0)
                 continue;
-            var period = sums[0].Period;
-            var until = sums.Max(one => one.Until);
+            var cadence = sums[0].Metric.Query.Cadence;
+            var until = sums.Max(one => one.Sums!.Until);
             var highest = 0.0;
-            for (var end = until; end > until - (interval > period ? interval : period); end -= period)
-                highest = Math.Max(highest, sums.Sum(one => one.Sum(end - window.Length, end)));
+            for (var end = until; end > until - cadence.StepOf(interval); end -= cadence.Period)
+                highest = Math.Max(highest, sums.Sum(one => one.Sums!.Sum(end - window.Length, end)));
             yield return new(window.Gauge, resource.Key, highest);
         }
     }

@@ -14,7 +14,7 @@ internal static class CloudWatchCost
     /// <summary>Metrics billed a day, each asked for once an interval or once a period, whichever is longer.</summary>
     /// <inheritdoc cref="Billed"/>
     public static double BilledPerDay(IEnumerable<CloudWatchQuery> queries, TimeSpan interval) => CloudWatchQuery.ByMetric(queries).Sum(
-        metric => Units(metric.Statistics) * (TimeSpan.FromDays(1) / (interval > metric.Period ? interval : metric.Period)));
+        metric => Units(metric.Statistics) * (TimeSpan.FromDays(1) / metric.Cadence.StepOf(interval)));
 
     public static double UsdPerDay(IEnumerable<CloudWatchQuery> queries, TimeSpan interval) => BilledPerDay(queries, interval) * AwsPrices.Metric;
 

@@ -27,6 +27,7 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
         "pipeline_exporter_cloudwatch_metrics", "Statistics of metrics that CloudWatch is asked for.", "group");
 
     private readonly ConcurrentDictionary<CloudWatchName, IReadOnlyList<CloudWatchMetric>> listed = new();
+    private int incomplete;
 
     public override string Name => "cloudwatch_discovery";
 
@@ -38,8 +39,11 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } = [Planned];
 
-    /// <summary>CloudWatch itself takes as long to list a new metric; sooner after a look at which it was not known what exists, and what was deleted came along.</summary>
-    public override TimeSpan Interval => plan.Discovered.IsCompleted && !plan.Groups.All(group => group.KnowsWhatExists) ? Soon : Usual;
+    /// <summary>
+    /// CloudWatch itself takes as long to list a new metric. Sooner, but less and less soon, after a look at which something could
+    /// not be listed, or it was not known what exists, so that what was deleted came along.
+    /// </summary>
+    public override TimeSpan Interval => incomplete == 0 ? Usual : Soon * Math.Min(Usual / Soon, 1 << Math.Min(incomplete - 1, 8));
 
     /// <summary>By looking once.</summary>
     /// <exception cref="AwsException">Something could not be found out.</exception>
@@ -60,6 +64,7 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
         {
             var identity = await source.GetIdentityAsync(cancellationToken);
             var state = ledger.For(identity.Scope);
+            var knew = plan.Groups.All(group => group.KnowsWhatExists);
             var asked = source.Clock.MachineNow; // what AWS has may not be known before its first answer
             var listing = new CloudWatchListing(source, listed, cancellationToken);
             var failures = new ConcurrentQueue<AwsException>();
@@ -76,8 +81,9 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
                     failures.Enqueue(e);
                 }
             }));
-            return new(
-                plan.Groups.ToDictionary(group => group.Name, group => plan[group].Length), failures.Concat(listing.Failures).FirstOrDefault());
+            var failure = failures.Concat(listing.Failures).FirstOrDefault();
+            incomplete = knew && failure is null ? 0 : incomplete + 1;
+            return new(plan.Groups.ToDictionary(group => group.Name, group => plan[group].Length), failure);
         }
         finally
         {
@@ -112,6 +118,6 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
         if (isWhole)
             batch.SetValue(key, at.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
         batch.Commit();
-        plan.Replace(group, queries);
+        plan.Replace(group, queries, isWhole);
     }
 }

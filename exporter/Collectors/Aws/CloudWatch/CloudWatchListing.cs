@@ -44,8 +44,9 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
                 pages.Read(page.NextToken);
             }
             while (pages.More);
-            before[key] = found;
-            return found;
+            // A page that shifts while the list is read tells some of the one before again.
+            IReadOnlyList<CloudWatchMetric> distinct = [.. found.DistinctBy(metric => string.Join('\0', metric.Dimensions.Select(dimension => dimension.Value).Prepend(metric.MetricName)))];
+            return before[key] = distinct;
         }
         catch (AwsException e)
         {

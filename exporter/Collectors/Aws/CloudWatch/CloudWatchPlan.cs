@@ -11,6 +11,7 @@ internal sealed class CloudWatchPlan(ImmutableArray<CloudWatchGroup> groups)
     private readonly Dictionary<CloudWatchGroup, ImmutableArray<TrackedMetric>> tracked = [];
     private readonly Dictionary<MetricDesc, Dictionary<string[], TrackedMetric>> series = [];
     private readonly Dictionary<CloudWatchGroup, double> costs = [];
+    private readonly HashSet<CloudWatchGroup> known = [];
 
     public ImmutableArray<CloudWatchGroup> Groups => groups;
 
@@ -45,8 +46,9 @@ internal sealed class CloudWatchPlan(ImmutableArray<CloudWatchGroup> groups)
     }
 
     /// <summary>Replaces what is asked for of a group; what is known already keeps its place in time.</summary>
+    /// <param name="isWhole">Whether it is all that there is; false where something could not be listed.</param>
     /// <exception cref="MetricException">Two queries make the same series.</exception>
-    public void Replace(CloudWatchGroup group, IReadOnlyList<CloudWatchQuery> queries)
+    public void Replace(CloudWatchGroup group, IReadOnlyList<CloudWatchQuery> queries, bool isWhole)
     {
         lock (gate)
         {
@@ -67,20 +69,22 @@ internal sealed class CloudWatchPlan(ImmutableArray<CloudWatchGroup> groups)
             foreach (var (metric, family) in next)
                 series[metric] = family;
             tracked[group] = metrics.MoveToImmutable();
+            if (isWhole)
+                known.Add(group);
             costs[group] = CloudWatchCost.UsdPerDay(tracked[group].Select(metric => metric.Query), group.Interval);
         }
     }
 
     public void SetDiscovered() => discovered.TrySetResult();
 
-    /// <summary>Whether a series is in the plan. Until its group was discovered, it is: what was counted before a restart is not hidden by a refusal.</summary>
+    /// <summary>Whether a series is in the plan. Until all of its group was discovered once, it is: what was counted before a restart is not hidden by a refusal.</summary>
     public bool Shows(MetricDesc family, ReadOnlySpan<string> labelValues)
     {
         if (family.Type == MetricType.Gauge)
             return true; // written for what is in the plan, and nothing else
         lock (gate)
         {
-            foreach (var (group, _) in tracked)
+            foreach (var group in known)
             {
                 if (group.Metrics.Contains(family))
                     return Find(family, labelValues) is not null;

@@ -21,6 +21,9 @@ internal sealed record CloudWatchCadence(TimeSpan Period, TimeSpan Delay)
     /// <summary>After how long a datapoint that is late is asked for again; null: after the group's interval.</summary>
     public TimeSpan? Retry { get; init; }
 
+    /// <summary>An interval in whole periods, one at least: no datapoint comes between.</summary>
+    public TimeSpan StepOf(TimeSpan interval) => Period * Math.Max(1, Math.Round(interval / Period));
+
     /// <summary>The end of the newest period whose datapoint can be read.</summary>
     public DateTimeOffset SettledAt(DateTimeOffset now) => FloorTo(now - Delay, Period);
 
@@ -40,10 +43,10 @@ internal sealed record CloudWatchQuery(MetricDesc Target, string[] Labels, Cloud
     public bool IsSparse { get; init; }
 
     /// <summary>
-    /// How many statistics each metric has, in their order, and its period. They are counted as they stand, side by side: of many
+    /// How many statistics each metric has, in their order, and its cadence. They are counted as they stand, side by side: of many
     /// thousands, every few seconds, groups would be made for nothing.
     /// </summary>
-    public static IEnumerable<(int Statistics, TimeSpan Period)> ByMetric(IEnumerable<CloudWatchQuery> queries)
+    public static IEnumerable<(int Statistics, CloudWatchCadence Cadence)> ByMetric(IEnumerable<CloudWatchQuery> queries)
     {
         CloudWatchQuery? last = null;
         var statistics = 0;
@@ -51,7 +54,7 @@ internal sealed record CloudWatchQuery(MetricDesc Target, string[] Labels, Cloud
         {
             if (last is not null && !ReferenceEquals(query.Metric, last.Metric))
             {
-                yield return (statistics, last.Cadence.Period);
+                yield return (statistics, last.Cadence);
                 statistics = 0;
             }
 
@@ -59,6 +62,6 @@ internal sealed record CloudWatchQuery(MetricDesc Target, string[] Labels, Cloud
         }
 
         if (last is not null)
-            yield return (statistics, last.Cadence.Period);
+            yield return (statistics, last.Cadence);
     }
 }

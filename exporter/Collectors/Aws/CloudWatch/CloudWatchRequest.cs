@@ -44,8 +44,9 @@ internal sealed class CloudWatchRequest
         }
 
         CloudWatchRequest? last = null;
-        // By the beginning of what they ask for: a call has one span of time for all of its questions.
-        foreach (var metric in metrics.OrderBy(metric => metric.Min(question => question.From)))
+        // By the beginning of what they ask for: a call has one span of time for all of its questions. Periods are counted from there,
+        // and those that are too fine for its age are not given at all, so that each call has one.
+        foreach (var metric in metrics.OrderBy(metric => metric[0].Period).ThenBy(metric => metric.Min(question => question.From)))
         {
             if (last?.TryAdd(metric) == true)
                 continue;
@@ -124,7 +125,7 @@ internal sealed class CloudWatchRequest
 
     private bool TryAdd(MetricQuestion[] metric)
     {
-        if (questions.Count + metric.Length > MostQueries)
+        if (questions.Count + metric.Length > MostQueries || questions[0].Period != metric[0].Period)
             return false;
         var from = metric.Min(question => question.From);
         var until = metric.Max(question => question.Until);

@@ -54,11 +54,12 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
     public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
     {
         var watched = Tables();
-        var indexes = ListWithIndexesAsync(listing, "ConsumedReadCapacityUnits", watched);
+        var reads = ListWithIndexesAsync(listing, "ConsumedReadCapacityUnits", watched);
+        var writes = ListWithIndexesAsync(listing, "ConsumedWriteCapacityUnits", watched);
         var throttled = ListAsync(listing, "ThrottledRequests", watched, Operation);
         var served = await ListAsync(listing, "SuccessfulRequestLatency", watched, Operation);
         var operations = served.Concat(await throttled).Select(one => one.Labels).Distinct(LabelValues.Comparer).ToList();
-        var places = (await indexes).Select(one => new[] { one.Table, one.Index })
+        var places = (await reads).Concat(await writes).Select(one => new[] { one.Table, one.Index })
             .Concat(watched.Known.Concat(operations.Select(operation => operation[0])).Select(table => new[] { table, "" }))
             .Distinct(LabelValues.Comparer);
         return

@@ -7,6 +7,8 @@ internal record MetricQuestion(CloudWatchQuery Query, TimeSpan Period, DateTimeO
 {
     private List<KeyValuePair<DateTimeOffset, double>>? values;
 
+    public DateTimeOffset Until { get; private set; } = Until;
+
     /// <summary>By the start of its period, in the unit of the metric; in no order.</summary>
     public IReadOnlyList<KeyValuePair<DateTimeOffset, double>> Values => values ?? [];
 
@@ -19,6 +21,13 @@ internal record MetricQuestion(CloudWatchQuery Query, TimeSpan Period, DateTimeO
     public DateTimeOffset? Newest { get; private set; }
 
     public double NewestValue { get; private set; }
+
+    /// <summary>Learns what was settled when it was answered, where it was asked by a clock that was ahead.</summary>
+    public void EndBy(DateTimeOffset settled)
+    {
+        if (settled < Until)
+            Until = CloudWatchCadence.FloorTo(settled, Period);
+    }
 
     /// <summary>Lets go of the values, once they were counted.</summary>
     public void Release() => values = null;

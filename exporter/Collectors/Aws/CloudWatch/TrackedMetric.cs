@@ -9,10 +9,11 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     private const int LongestBackOff = 4;
 
     private static readonly TimeSpan LongestFirstRetry = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestWindowed = TimeSpan.FromDays(1);
 
     private readonly bool isInWindow = group.Windows.Any(window => window.Counter == query.Target);
     private DateTimeOffset? settled;
-    private DateTimeOffset? retry;
+    private DateTimeOffset asked;
     private int failures;
 
     public CloudWatchQuery Query => query;
@@ -37,30 +38,19 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
 
     /// <summary>Whether its next datapoint can exist. At first it is asked for at the next opportunity.</summary>
     /// <param name="interval">From one question to the next, as it is now.</param>
-    public bool IsDue(DateTimeOffset now, TimeSpan interval) =>
-        now >= (retry ?? settled + LongerOf(interval, query.Cadence.Period) + query.Cadence.Delay ?? DateTimeOffset.MinValue);
+    public bool IsDue(DateTimeOffset now, TimeSpan interval) => now >= DueAt(interval);
 
     /// <param name="until">Until when it was asked.</param>
     /// <param name="newest">The start of the newest datapoint; null where there was none.</param>
-    /// <param name="interval">From one question to the next, as it is now.</param>
-    public void Answered(DateTimeOffset until, DateTimeOffset? newest, DateTimeOffset now, TimeSpan interval)
+    public void Answered(DateTimeOffset until, DateTimeOffset? newest, DateTimeOffset now)
     {
-        var cadence = query.Cadence;
-        (settled, failures, Failure) = (until, 0, null);
-        if (query.IsSparse || newest + cadence.Period >= until)
-            (Late, retry) = (0, null);
-        else
-            (Late, retry) = (Late + 1, now + (cadence.Retry ?? interval) * BackOff(Late + 1));
+        (settled, asked, failures, Failure) = (until, now, 0, null);
+        Late = query.IsSparse || newest + query.Cadence.Period >= until ? 0 : Late + 1;
     }
 
     /// <summary>It is asked for again: an answer that says no more than that it failed is billed, too.</summary>
     /// <param name="failure">Of the whole request; null when there was none.</param>
-    public void Failed(AwsException? failure, DateTimeOffset now, TimeSpan interval)
-    {
-        failures++;
-        Failure = failure;
-        retry = now + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
-    }
+    public void Failed(AwsException? failure, DateTimeOffset now) => (asked, failures, Failure) = (now, failures + 1, failure);
 
     public void Show(DateTimeOffset at, double value)
     {
@@ -68,13 +58,36 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
             (At, Value) = (at, value);
     }
 
-    private static TimeSpan LongerOf(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    /// <summary>Whether what ended at an instant still tells of now: two periods may be late.</summary>
+    /// <param name="interval">From one question to the next, as it is now.</param>
+    public bool IsFresh(DateTimeOffset end, DateTimeOffset now, TimeSpan interval) =>
+        now < end + query.Cadence.Delay + query.Cadence.StepOf(interval) + 2 * query.Cadence.Period;
+
+    /// <summary>How many periods of a counter the ledger has to remember, for every window that ends from one question to the next.</summary>
+    /// <param name="interval">From one question to the next, as it is now.</param>
+    public int Remembered(TimeSpan interval)
+    {
+        if (!isInWindow)
+            return query.Cadence.Revisable;
+        var span = query.Cadence.StepOf(interval < LongestWindowed ? interval : LongestWindowed) + group.Windows.Max(window => window.Length);
+        return Math.Max(query.Cadence.Revisable, (int)(span / query.Cadence.Period));
+    }
+
+    // On a grid, so that the statistics of one metric, which are billed as one, come to be asked for together wherever they began.
+    private DateTimeOffset DueAt(TimeSpan interval)
+    {
+        var cadence = query.Cadence;
+        if (failures > 0)
+            return asked + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
+        if (Late > 0)
+            return asked + (cadence.Retry ?? interval) * BackOff(Late);
+        if (settled is not { } at)
+            return DateTimeOffset.MinValue;
+        var step = cadence.StepOf(interval);
+        return CloudWatchCadence.FloorTo(at, step) + step + cadence.Delay;
+    }
 
     private static int BackOff(int times) => Math.Min(LongestBackOff, 1 << Math.Min(times - 1, 8));
-
-    /// <summary>Whether its gauge still tells of now.</summary>
-    public bool IsFresh(DateTimeOffset now, TimeSpan interval) =>
-        At is { } at && now < at + query.Cadence.Delay + 3 * LongerOf(interval, query.Cadence.Period);
 
     /// <summary>What to ask for; null while there can be nothing to count, and nothing of before is to be shown.</summary>
     /// <param name="sums">How far a counter was counted; null for one that the ledger does not know, and for a gauge.</param>

@@ -55,24 +55,90 @@ public sealed class CloudWatchCollectorTests : IDisposable
         Assert.Equal(25, gauges["test_requests_last_5m(orders)"]);
     }
 
-    [Fact]
-    public async Task The_highest_window_is_shown_when_a_longer_interval_skips_some()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(15)]
+    [InlineData(60)]
+    public async Task The_highest_window_is_shown_however_many_a_longer_interval_skips(int minutes)
     {
-        using var slow = new CloudWatchRig(() => [new FakeGroup(TimeSpan.FromMinutes(5))]);
+        using var slow = new CloudWatchRig(() => [new FakeGroup(minutes * Minute)]);
         var table = Requests("orders", slow);
-        Publish(table, -20, 60, 0, slow);
+        Publish(table, -20, 720, 0, slow);
         await slow.DiscoverAsync();
-        await slow.RunAsync(10 * Minute);
-        // Two minutes that lie in one window of five minutes, wherever the windows that are looked at begin.
-        var start = Floor(slow.Now);
-        for (var i = 0; i < 10; i++)
-            table.Publish(start + i * Minute, i is 3 or 5 ? 6 : 0, start);
+        await slow.RunAsync(2 * minutes * Minute);
 
-        var highest = 0.0;
-        for (var i = 0; i < 80; i++)
-            highest = Math.Max(highest, (await slow.RunAsync(TimeSpan.FromSeconds(15)))["test_requests_last_5m(orders)"]);
+        // Two minutes that lie in one window of five minutes; wherever the question comes that looks at them.
+        for (var offset = 0; offset < 2; offset++)
+        {
+            var start = CloudWatchCadence.FloorTo(slow.Now, minutes * Minute) + (2 * minutes + offset * minutes / 2) * Minute;
+            foreach (var i in (int[])[3, 5])
+                table.Publish(start + i * Minute, 6, start + (i + 2) * Minute);
 
-        Assert.Equal(12, highest);
+            var seen = new List<double>();
+            for (var end = start + (2 * minutes + 13) * Minute; slow.Now < end;)
+                seen.Add((await slow.RunAsync(TimeSpan.FromSeconds(15)))["test_requests_last_5m(orders)"]);
+            Assert.Equal(12, seen.Max());
+            Assert.Equal(0, seen[^1]);
+        }
+    }
+
+    [Fact]
+    public async Task A_window_of_which_nothing_new_is_known_vanishes()
+    {
+        Publish(Requests("orders"), 0, 120, 5);
+        await rig.DiscoverAsync();
+        Assert.Equal(25, (await rig.RunAsync(20 * Minute))["test_requests_last_5m(orders)"]);
+        rig.CloudWatch.StatusOf = _ => "InternalError";
+        Assert.Equal(25, (await rig.RunAsync(2 * Minute))["test_requests_last_5m(orders)"]);
+
+        Assert.DoesNotContain("test_requests_last_5m(orders)", (await rig.RunAsync(5 * Minute)).Keys);
+        Assert.NotNull(rig.Counted(FakeGroup.Requests, "orders", "GetItem"));
+        rig.CloudWatch.StatusOf = _ => null;
+        Assert.Equal(25, (await rig.RunAsync(10 * Minute))["test_requests_last_5m(orders)"]);
+    }
+
+    [Fact]
+    public void What_a_brake_put_off_is_due_again_when_it_lets_go()
+    {
+        var query = new CloudWatchQuery(FakeGroup.Latency, ["orders"], new("AWS/DynamoDB", "Latency", []), "Average", CloudWatchCadence.Minute);
+        var metric = new TrackedMetric(query, new FakeGroup(Minute));
+        for (var i = 0; i < 4; i++)
+            metric.Answered(rig.Now, null, rig.Now);
+        Assert.False(metric.IsDue(rig.Now + TimeSpan.FromHours(20), TimeSpan.FromHours(10)));
+        Assert.True(metric.IsDue(rig.Now + 5 * Minute, Minute));
+
+        metric.Answered(rig.Now, rig.Now - Minute, rig.Now);
+        Assert.False(metric.IsDue(rig.Now + TimeSpan.FromHours(1), TimeSpan.FromHours(10)));
+        Assert.True(metric.IsDue(rig.Now + 4 * Minute, Minute));
+    }
+
+    [Fact]
+    public void Questions_of_different_periods_are_different_requests()
+    {
+        var metric = new CloudWatchMetric("AWS/DynamoDB", "Requests", []);
+        var until = Floor(rig.Now);
+        var questions = new[] { Minute, TimeSpan.FromDays(1), Minute, 5 * Minute }.Select((period, i) => new MetricQuestion(
+            new(FakeGroup.Size, [$"{i}"], metric with { }, "Sum", new(period, Minute)), period, CloudWatchCadence.FloorTo(until - 10 * period, period), until)).ToList();
+
+        var requests = CloudWatchRequest.Pack(questions).ToList();
+
+        Assert.Equal([2, 1, 1], requests.Select(request => request.Questions.Count));
+        Assert.All(requests, request => Assert.Single(request.Questions.Select(question => question.Period).Distinct()));
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_wrong_while_running_skips_nothing()
+    {
+        Publish(Requests("orders"), 0, 240, 5);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(10 * Minute);
+        // Signed by a clock that is an hour ahead: refused, and sent again by AWS's own.
+        rig.CloudWatch.Ahead = -TimeSpan.FromHours(1);
+        rig.Time.Advance(TimeSpan.FromHours(1));
+        await rig.RunAsync(30 * Minute);
+
+        Assert.InRange(rig.Counted(FakeGroup.Requests, "orders", "GetItem")!.Value, 37 * 5, 39 * 5);
     }
 
     [Fact]
@@ -460,6 +526,42 @@ public sealed class CloudWatchCollectorTests : IDisposable
 
         Assert.Equal("ListMetrics", error.Operation);
         Assert.Equal(602, rig.Plan[rig.Plan.Groups[0]].Length);
+    }
+
+    [Fact]
+    public async Task A_listing_that_fails_at_the_start_hides_nothing_and_is_tried_again_soon_but_less_and_less_so()
+    {
+        Publish(Requests("orders"), 0, 60, 5);
+        await rig.DiscoverAsync();
+        Assert.Equal(15 * Minute, rig.Discovery.Interval);
+        await rig.RunAsync(10 * Minute);
+        rig.CloudWatch.Interfere = (operation, _) => operation == "ListMetrics" ? FakeCloudWatch.Error(500, "InternalServiceError") : null;
+        rig.Restart();
+
+        foreach (var minutes in (int[])[1, 2, 4, 8, 15, 15])
+        {
+            await Assert.ThrowsAsync<AwsException>(rig.DiscoverAsync);
+            Assert.Equal(minutes * Minute, rig.Discovery.Interval);
+            Assert.True(rig.Plan.Shows(FakeGroup.Requests, ["orders", "GetItem"]));
+        }
+
+        rig.CloudWatch.Interfere = (_, _) => null;
+        await rig.DiscoverAsync();
+        Assert.Equal(15 * Minute, rig.Discovery.Interval);
+        Assert.True(rig.Plan.Shows(FakeGroup.Requests, ["orders", "GetItem"]));
+        Assert.False(rig.Plan.Shows(FakeGroup.Requests, ["gone", "GetItem"]));
+    }
+
+    [Fact]
+    public async Task A_metric_that_is_listed_twice_is_one()
+    {
+        for (var i = 0; i < 2; i++)
+            Requests("orders");
+        Requests("others");
+
+        await rig.DiscoverAsync();
+
+        Assert.Equal(2, rig.Plan[rig.Plan.Groups[0]].Length);
     }
 
     [Fact]

@@ -38,6 +38,8 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
 {
     private int inFlight;
 
+    private DateTimeOffset Now => time.GetUtcNow() + Ahead;
+
     public List<FakeMetric> Metrics { get; } = [];
 
     public List<(string Operation, JsonNode Body, DateTimeOffset At)> Requests { get; } = [];
@@ -60,6 +62,9 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
 
     /// <summary>How long an answer takes, by the real clock.</summary>
     public TimeSpan Latency { get; set; }
+
+    /// <summary>How far AWS's clock is ahead of the given one.</summary>
+    public TimeSpan Ahead { get; set; }
 
     public int MostInFlight { get; private set; }
 
@@ -100,7 +105,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
             Requests.Add((operation, body, time.GetUtcNow()));
             var response = Interfere(operation, body)
                 ?? Answer(HttpStatusCode.OK, (operation == "ListMetrics" ? ListMetrics(body) : GetMetricData(body)).ToJsonString());
-            response.Headers.Date = time.GetUtcNow();
+            response.Headers.Date = Now;
             response.RequestMessage = request;
             return response;
         }
@@ -174,7 +179,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
         var shape = stat["Metric"]!;
         var dimensions = shape["Dimensions"]!.AsArray().Select(dimension => ((string)dimension!["Name"]!, (string)dimension["Value"]!)).ToHashSet();
         var period = TimeSpan.FromSeconds((int)stat["Period"]!);
-        var now = time.GetUtcNow();
+        var now = Now;
         var kept = period < TimeSpan.FromMinutes(5) ? 15 : period < TimeSpan.FromHours(1) ? 63 : 455;
         return Metrics.Find(metric => metric.Space == (string)shape["Namespace"]! && metric.Name == (string)shape["MetricName"]! && dimensions.SetEquals(metric.Dimensions)) is { } found
             ? [.. found.Datapoints.Keys

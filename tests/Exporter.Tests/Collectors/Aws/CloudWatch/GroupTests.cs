@@ -34,6 +34,7 @@ public sealed class GroupTests
         rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "PutItem"));
         rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "deleted"), ("Operation", "PutItem"));
         rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedReadCapacityUnits", ("TableName", "kpi"), ("GlobalSecondaryIndexName", "by_genre"));
+        rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedWriteCapacityUnits", ("TableName", "kpi"), ("GlobalSecondaryIndexName", "only_written"));
         var throttled = Unlisted(rig, "ThrottledRequests", ("TableName", "kpi"), ("Operation", "PutItem"));
         var events = Unlisted(rig, "WriteThrottleEvents", ("TableName", "idle"));
         var userErrors = Unlisted(rig, "UserErrors");
@@ -51,6 +52,7 @@ public sealed class GroupTests
         Assert.Equal(3, gauges["aws_dynamodb_user_errors_last_5m()"]);
         Assert.Equal(5, Counted(rig, "aws_dynamodb_write_throttle_events_total", "idle", ""));
         Assert.Equal(0, Counted(rig, "aws_dynamodb_read_throttle_events_total", "kpi", "by_genre"));
+        Assert.Equal(0, Counted(rig, "aws_dynamodb_write_throttle_events_total", "kpi", "only_written"));
         Assert.Null(Counted(rig, "aws_dynamodb_throttled_requests_total", "deleted", "PutItem"));
         gauges = await rig.RunAsync(6 * Minute);
         Assert.Equal(0, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
@@ -71,6 +73,20 @@ public sealed class GroupTests
         Assert.Equal(rig.CloudWatch.Count("GetMetricData"), rig.Own("pipeline_exporter_cloudwatch_billed_metrics_total", "dynamodb_operations"));
         // Until the first minute has settled there is nothing to count.
         Assert.InRange(rig.CloudWatch.Asked, 3 * rig.CloudWatch.Count("GetMetricData") - 3, 3 * rig.CloudWatch.Count("GetMetricData") - 1);
+    }
+
+    [Fact]
+    public async Task They_are_so_at_longer_intervals_too_though_sums_begin_later_than_gauges()
+    {
+        using var rig = new CloudWatchRig(() => [new DynamoDbOperationsGroup(() => Everything, 5 * Minute)]);
+        Publish(rig, 4, rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "GetItem")));
+        await rig.DiscoverAsync();
+        await rig.RunAsync(10 * Minute);
+        var billed = rig.Own("pipeline_exporter_cloudwatch_billed_metrics_total", "dynamodb_operations");
+
+        await rig.RunAsync(60 * Minute);
+
+        Assert.Equal(12, rig.Own("pipeline_exporter_cloudwatch_billed_metrics_total", "dynamodb_operations") - billed);
     }
 
     [Fact]
@@ -117,7 +133,7 @@ public sealed class GroupTests
     private static void Publish(CloudWatchRig rig, double value, FakeMetric metric)
     {
         var start = CloudWatchCadence.FloorTo(rig.Now, Minute);
-        for (var i = -5; i < 30; i++)
+        for (var i = -5; i < 80; i++)
             metric.Publish(start + i * Minute, value, start + (i + 2) * Minute);
     }
 
