@@ -247,6 +247,47 @@ public sealed class AwsOnSimulatorTests
     }
 
     [Theory]
+    [InlineData("Glue", "glue_jobs", null, "UnknownOperationException")]
+    [InlineData("DynamoDB", "dynamodb_tables", 200, "Malformed")]
+    [InlineData("CloudWatch", "cloudwatch_discovery", null, "UnknownOperationException")]
+    [InlineData("CloudWatch", "cloudwatch_discovery", 200, "Malformed")]
+    [InlineData("S3", "s3_buckets", null, "NotImplemented")]
+    [InlineData("S3", "s3_buckets", 200, "Malformed")]
+    [InlineData("Glue", "glue_jobs", 404, "Not Found")]
+    public async Task A_region_without_a_service_is_told_and_hurts_no_other_service_or_region(string service, string name, int? page, string code)
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        using var http = new HttpClient { BaseAddress = simulator.Address };
+        var status = page is null ? "" : $", \"status\": {page}";
+        using var fault = new StringContent(
+            $$"""{"source": "{{service.ToLowerInvariant()}}", "kind": "no_service", "region": "us-east-1"{{status}}}""", System.Text.Encoding.UTF8, "application/json");
+        (await http.PostAsync(new Uri("simulator/faults", UriKind.Relative), fault)).EnsureSuccessStatusCode();
+        using var ledger = new TemporaryLedger(TimeProvider.System);
+        var context = new CollectorContext(ledger.Ledger, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
+        var budgets = new AwsBudgets();
+
+        foreach (var collector in AwsCollectors.For(Collection(simulator.Address), context, budgets, Keys))
+            Assert.Null((await collector.FetchAsync(default)).Failure);
+        foreach (var collector in AwsCollectors.For(Collection(simulator.Address, region: "us-east-1"), context, budgets, Keys))
+        {
+            var told = await FailureAsync(collector);
+            Assert.Equal(collector.Name == name ? $"{service} {code}" : null, told is null ? null : $"{told.Service} {told.Code}");
+        }
+
+        static async Task<AwsException?> FailureAsync(ICollector collector)
+        {
+            try
+            {
+                return (AwsException?)(await collector.FetchAsync(default)).Failure;
+            }
+            catch (AwsException e)
+            {
+                return e;
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(600)]
     [InlineData(-600)]
     [InlineData(1500)]
