@@ -65,6 +65,8 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
 
     public int LargestPage { get; set; } = 200;
 
+    public int LargestPageOfJobs { get; set; } = 1000;
+
     public Func<string, IEnumerable<(DateTimeOffset At, double Value)>> Datapoints { get; set; } = _ => [];
 
     public AwsSource Source(Action<string>? observe = null) => new(
@@ -81,7 +83,7 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
     {
         var answer = target.Split('.')[1] switch
         {
-            "GetJobs" => GetJobs(),
+            "GetJobs" => GetJobs(body),
             "GetJobRuns" => GetJobRuns(body),
             "GetMetricData" => GetMetricData(body),
             var other => throw new InvalidOperationException(other),
@@ -103,27 +105,32 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
         }
     }
 
-    private JsonObject GetJobs() => new()
+    private JsonObject GetJobs(JsonNode body)
     {
-        [nameof(Jobs)] = new JsonArray([.. Jobs.Where(job => job.CreatedAt(time.GetUtcNow()) is not null).Select(job => (JsonNode)new JsonObject
+        var jobs = Jobs.Where(job => job.CreatedAt(time.GetUtcNow()) is not null).ToList();
+        return Page(nameof(Jobs), body, LargestPageOfJobs, [.. jobs.Select(job => (JsonNode)new JsonObject
         {
             ["Name"] = job.Name, ["CreatedOn"] = Seconds(job.CreatedAt(time.GetUtcNow())!.Value), ["MaxRetries"] = job.MaxRetries, ["ExecutionClass"] = "STANDARD",
             ["GlueVersion"] = "5.0", ["WorkerType"] = "G.2X", ["Command"] = new JsonObject { ["Name"] = job.Command, ["ScriptLocation"] = "s3://hunter2" },
             ["DefaultArguments"] = JsonNode.Parse(job.Arguments),
-        })]),
-    };
+        })]);
+    }
 
     private JsonObject? GetJobRuns(JsonNode body)
     {
         var now = time.GetUtcNow();
         if (!Jobs.Any(job => job.Name == (string)body["JobName"]! && job.CreatedAt(now) is not null))
             return null;
+        return Page("JobRuns", body, LargestPage, [.. Runs.Where(run => run.Job == (string)body["JobName"]! && run.IsVisible(now))
+            .OrderByDescending(run => run.Starts).ThenByDescending(run => run.Id, StringComparer.Ordinal).Select(run => (JsonNode)Shape(run, now))]);
+    }
+
+    private static JsonObject Page(string name, JsonNode body, int largest, IReadOnlyList<JsonNode> all)
+    {
         var from = int.Parse((string?)body["NextToken"] ?? "0", CultureInfo.InvariantCulture);
-        var size = Math.Min((int?)body["MaxResults"] ?? 200, LargestPage);
-        var runs = Runs.Where(run => run.Job == (string)body["JobName"]! && run.IsVisible(now))
-            .OrderByDescending(run => run.Starts).ThenByDescending(run => run.Id, StringComparer.Ordinal).ToList();
-        var answer = new JsonObject { ["JobRuns"] = new JsonArray([.. runs.Skip(from).Take(size).Select(run => (JsonNode)Shape(run, now))]) };
-        if (from + size < runs.Count)
+        var size = Math.Min((int?)body["MaxResults"] ?? largest, largest);
+        var answer = new JsonObject { [name] = new JsonArray([.. all.Skip(from).Take(size)]) };
+        if (from + size < all.Count)
             answer["NextToken"] = (from + size).ToString(CultureInfo.InvariantCulture);
         return answer;
     }
