@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Amazon;
 using Amazon.Runtime;
 using Amazon.Runtime.Credentials;
@@ -142,7 +143,11 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
     /// <summary>Keys for a while, with others fetched in the background some minutes before they expire.</summary>
     private abstract class Renewed : RefreshingAWSCredentials
     {
+        /// <summary>Every request comes for keys: those that come so soon after a failure hear of it, and ask nobody.</summary>
+        private static readonly TimeSpan Rest = TimeSpan.FromSeconds(20);
+
         private readonly AwsTime time;
+        private Tuple<Exception, DateTime>? failure;
 
         protected Renewed(AwsTime time) : base(time)
         {
@@ -151,6 +156,24 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
         }
 
         protected DateTime Now => time.CorrectedUtcNow;
+
+        protected abstract Task<CredentialsRefreshState> FetchAsync();
+
+        protected sealed override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+        {
+            // Before the failure is after it, too: the clock was set right.
+            if (Volatile.Read(ref failure) is var (reason, at) && Now >= at && Now < at + Rest)
+                ExceptionDispatchInfo.Throw(reason);
+            try
+            {
+                return await FetchAsync();
+            }
+            catch (Exception e)
+            {
+                Volatile.Write(ref failure, new(e, Now));
+                throw;
+            }
+        }
 
         protected CredentialsRefreshState Keys(string accessKey, string secretKey, string token, DateTime expires) =>
             new(new ImmutableCredentials(accessKey, secretKey, token), expires.ToUniversalTime(), time);
@@ -161,7 +184,7 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
 
     private sealed class AssumedRole(AwsRole role, AWSCredentials own, AmazonSecurityTokenServiceClient client, AwsTime time) : Renewed(time)
     {
-        protected override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+        protected override async Task<CredentialsRefreshState> FetchAsync()
         {
             Credentials keys;
             try
@@ -201,7 +224,7 @@ internal sealed class AwsCredentials(AwsRole? role, AWSCredentials? given, Func<
         /// <summary>A metadata service in trouble gives expired keys, which AWS then takes; it is asked again this much later.</summary>
         private static readonly TimeSpan Trouble = TimeSpan.FromMinutes(3);
 
-        protected override async Task<CredentialsRefreshState> GenerateNewCredentialsAsync()
+        protected override async Task<CredentialsRefreshState> FetchAsync()
         {
             var roles = await EC2InstanceMetadata.GetIAMSecurityCredentialsAsync();
             var keys = roles?.Values.FirstOrDefault()

@@ -52,10 +52,11 @@ internal sealed class BesideControl : IAsyncDisposable
 
     /// <param name="skew">How far the troubled exporter's clock is ahead.</param>
     /// <param name="change">Of both exporters' settings.</param>
-    public static async Task<BesideControl> StartAsync(TimeSpan skew = default, Func<AwsSourceOptions, AwsSourceOptions>? change = null)
+    /// <param name="sessions">How long the keys of a role last.</param>
+    public static async Task<BesideControl> StartAsync(TimeSpan skew = default, Func<AwsSourceOptions, AwsSourceOptions>? change = null, TimeSpan? sessions = null)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 6, 0, 20, TimeSpan.Zero));
-        var aws = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
+        var aws = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time, CredentialLifetime = sessions }, default);
         return new(time, aws, await FakeAws.StartAsync(), skew, change ?? (options => options));
     }
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Tests.Sources.Aws;
@@ -69,7 +70,8 @@ public sealed class AwsOperationsTests
     public async Task An_answer_that_AWS_would_not_give_is_told_of_and_not_repeated_and_the_next_good_one_is_taken(string operation, string type, string body)
     {
         await using var aws = await FakeAws.StartAsync();
-        using var source = Source(aws, operation);
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var source = Source(aws, operation, time);
         aws.Answer = (context, request) => Answers(operation, request) ? AnswerAsync(context, operation, type, body) : context.Response.WriteAsync(Operations["Glue GetJobs"].Good);
 
         var error = await Assert.ThrowsAsync<AwsException>(() => Operations[operation].Call(source));
@@ -80,6 +82,7 @@ public sealed class AwsOperationsTests
         Assert.InRange(error.Message.Length, operation.Length + 20, 400);
         Assert.Single(aws.Requests);
         aws.Answer = (context, request) => AnswerAsync(context, operation, "its own type", Answers(operation, request) ? Operations[operation].Good : Operations["Glue GetJobs"].Good);
+        time.Advance(TimeSpan.FromSeconds(20));
         await Operations[operation].Call(source);
     }
 
@@ -142,7 +145,8 @@ public sealed class AwsOperationsTests
         Assert.Single(aws.Requests);
     }
 
-    private static AwsSource Source(FakeAws aws, string operation) => aws.Source(
+    private static AwsSource Source(FakeAws aws, string operation, TimeProvider? time = null) => aws.Source(
+        time,
         accountId: operation == "STS GetCallerIdentity" ? null : "123456789012",
         role: operation == "STS AssumeRole" ? new("arn:aws:iam::210987654321:role/monitoring") : null,
         resilience: new() { Retries = 2, Delay = TimeSpan.Zero });
