@@ -27,8 +27,10 @@ internal sealed class AwsHandler : DelegatingHandler
     private readonly AwsUsage usage;
     private readonly AwsResilience resilience;
 
+    private readonly ResiliencePipeline<HttpResponseMessage> retries;
+
     /// <summary>By operation: one that keeps failing holds back no other.</summary>
-    private readonly ConcurrentDictionary<string, ResiliencePipeline<HttpResponseMessage>> pipelines = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ResiliencePipeline<HttpResponseMessage>> attempts = new(StringComparer.Ordinal);
 
     /// <param name="observe">Called once a request sent, so once an attempt.</param>
     /// <param name="usage">Says how fast, and is told of each answer.</param>
@@ -38,16 +40,27 @@ internal sealed class AwsHandler : DelegatingHandler
     {
         (this.service, this.region, this.credentials, this.clock, this.time) = (service, region, credentials, clock, time);
         (this.observe, this.usage, this.resilience) = (observe, usage, resilience);
+        retries = resilience.Retrying(time);
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var operation = OperationOf(request);
         var body = request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(cancellationToken);
-        var pipeline = pipelines.GetOrAdd(operation, static (_, handler) => handler.resilience.Build(handler.time), this);
+        var pace = usage.PaceOf(operation);
+        var attempt = attempts.GetOrAdd(operation, static (_, handler) => handler.resilience.Attempting(handler.time), this);
         try
         {
-            return await pipeline.ExecuteAsync(async token => await AttemptAsync(request, operation, body, token), cancellationToken);
+            return await retries.ExecuteAsync(
+                async token =>
+                {
+                    // What is waited for here is not AWS's answer: neither its time-out nor the breaker knows of it.
+                    if (pace is not null)
+                        await pace.WaitAsync(token);
+                    var keys = await KeysAsync(operation, token);
+                    return await attempt.ExecuteAsync(async sending => await AttemptAsync(request, operation, body, keys, pace, sending), token);
+                },
+                cancellationToken);
         }
         catch (TimeoutRejectedException e)
         {
@@ -60,12 +73,24 @@ internal sealed class AwsHandler : DelegatingHandler
         }
     }
 
-    private async Task<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, string operation, byte[] body, CancellationToken cancellationToken)
+    private async Task<ImmutableCredentials> KeysAsync(string operation, CancellationToken cancellationToken)
     {
-        var pace = usage.PaceOf(operation);
-        if (pace is not null)
-            await pace.WaitAsync(cancellationToken);
-        var keys = await credentials.GetAsync(service, operation, cancellationToken);
+        using var timeout = new CancellationTokenSource(resilience.AttemptTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            return await credentials.GetAsync(service, operation, either.Token);
+        }
+        catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new AwsException(
+                service.Id, operation, "Credentials", $"no AWS credentials were given within {resilience.AttemptTimeout.TotalSeconds:0.###} s", inner: e) { IsRetryable = true };
+        }
+    }
+
+    private async Task<HttpResponseMessage> AttemptAsync(
+        HttpRequestMessage request, string operation, byte[] body, ImmutableCredentials keys, AwsPace? pace, CancellationToken cancellationToken)
+    {
         AwsSignature.Sign(request, body, keys, region, service.SigningName, clock.UtcNow);
         try
         {
@@ -144,7 +169,8 @@ internal sealed record AwsResilience
     /// <summary>Failures within a minute, almost nothing else in between, that bring about the break.</summary>
     public int FailuresBeforeBreak { get; init; } = 10;
 
-    public ResiliencePipeline<HttpResponseMessage> Build(TimeProvider time) =>
+    /// <summary>Around all attempts of a request.</summary>
+    public ResiliencePipeline<HttpResponseMessage> Retrying(TimeProvider time) =>
         new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
@@ -158,6 +184,11 @@ internal sealed record AwsResilience
                     ? wait < LongestDelay ? wait : LongestDelay
                     : null),
             })
+            .Build();
+
+    /// <summary>Around one attempt, of the requests of an operation.</summary>
+    public ResiliencePipeline<HttpResponseMessage> Attempting(TimeProvider time) =>
+        new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             // Throttling is no outage, nor are an expired session and a wrong clock: only what never got a sound answer counts.
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {

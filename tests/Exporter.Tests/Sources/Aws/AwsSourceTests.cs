@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Amazon.Runtime;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
+using PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
 namespace PipelineExporter.Tests.Sources.Aws;
 
@@ -337,6 +339,37 @@ public sealed class AwsSourceTests
         Assert.Empty((await source.CloudWatch.GetMetricDataAsync(new([query], at, at.AddMinutes(1), "TimestampDescending"), Now)).MetricDataResults);
     }
 
+    [Fact]
+    public async Task Waiting_for_its_turn_is_neither_a_timeout_nor_a_failure()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
+        using var aws = new FakeCloudWatch(time);
+        using var source = aws.Source(dataRequestsPerSecond: 1);
+        var request = new GetMetricDataRequest([], time.GetUtcNow(), time.GetUtcNow(), "TimestampDescending");
+
+        var calls = Task.WhenAll(Enumerable.Range(0, 43).Select(_ => source.CloudWatch.GetMetricDataAsync(request, Now)));
+        var waited = await AdvanceUntilAsync(time, TimeSpan.FromSeconds(1), calls);
+
+        Assert.InRange(waited, TimeSpan.FromSeconds(42), TimeSpan.FromSeconds(44));
+        Assert.Equal(43, aws.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Credentials_that_do_not_come_are_no_fault_of_the_service()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
+        using var aws = new FakeCloudWatch(time);
+        using var source = new AwsSource(
+            new() { Name = "a", Region = "eu-west-1", EndpointUrl = new("http://aws.test") }, time, keys: new SilentKeys(),
+            resilience: new() { Retries = 1, Delay = TimeSpan.Zero, AttemptTimeout = TimeSpan.FromSeconds(5) }, environment: _ => null, transport: aws);
+
+        var call = source.CloudWatch.ListMetricsAsync(new("Glue", "x", []), Now);
+        var error = await Assert.ThrowsAsync<AwsException>(() => AdvanceUntilAsync(time, TimeSpan.FromSeconds(1), call));
+
+        Assert.Equal("CloudWatch ListMetrics: no AWS credentials were given within 5 s", error.Message);
+        Assert.Empty(aws.Requests);
+    }
+
     internal static Task Fail(HttpContext context, int status, string body)
     {
         context.Response.StatusCode = status;
@@ -362,5 +395,12 @@ public sealed class AwsSourceTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private sealed class SilentKeys : AWSCredentials
+    {
+        public override ImmutableCredentials GetCredentials() => throw new NotSupportedException();
+
+        public override Task<ImmutableCredentials> GetCredentialsAsync() => new TaskCompletionSource<ImmutableCredentials>().Task;
     }
 }
