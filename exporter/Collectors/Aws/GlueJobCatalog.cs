@@ -5,7 +5,8 @@ namespace PipelineExporter.Collectors.Aws;
 
 /// <param name="Jobs">By name.</param>
 /// <param name="ReadAt">By AWS's clock, before the list was asked for: a job that is missing was created later, or matches nothing.</param>
-internal sealed record GlueJobList(ImmutableSortedDictionary<string, GlueJob> Jobs, DateTimeOffset ReadAt);
+/// <param name="Failure">Why the list, which was due, is as of before; null when it is not.</param>
+internal sealed record GlueJobList(ImmutableSortedDictionary<string, GlueJob> Jobs, DateTimeOffset ReadAt, AwsException? Failure = null);
 
 /// <summary>The Glue jobs that the configuration selects: read every five minutes, shared by the collectors of one source.</summary>
 internal sealed class GlueJobCatalog(AwsSource source, Func<string, bool> isSelected, TimeProvider time) : IDisposable
@@ -18,7 +19,8 @@ internal sealed class GlueJobCatalog(AwsSource source, Func<string, bool> isSele
     private GlueJobList? list;
     private long readAt;
 
-    /// <exception cref="AwsException">The list is due and AWS did not give it.</exception>
+    /// <summary>A list that cannot be read leaves the one before, with the failure; it is asked for again at the next call.</summary>
+    /// <exception cref="AwsException">There is no list yet, and AWS did not give it.</exception>
     public async Task<GlueJobList> GetAsync(CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
@@ -27,8 +29,15 @@ internal sealed class GlueJobCatalog(AwsSource source, Func<string, bool> isSele
             if (list is null || time.GetElapsedTime(readAt) >= Fresh)
             {
                 var (asked, askedAt) = (time.GetUtcNow(), time.GetTimestamp());
-                var jobs = await ReadAsync(cancellationToken);
-                (list, readAt) = (new(jobs, asked + source.Clock.Offset), askedAt);
+                try
+                {
+                    var jobs = await ReadAsync(cancellationToken);
+                    (list, readAt) = (new(jobs, asked + source.Clock.Offset), askedAt);
+                }
+                catch (AwsException e) when (list is not null)
+                {
+                    return list with { Failure = e };
+                }
             }
 
             return list;

@@ -93,7 +93,7 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
 
         var budget = isFirst ? FirstReading : Interval / 2 < LongestReading ? Interval / 2 : LongestReading;
         await ReadHistoriesAsync(list.Jobs, failures, state, now, budget, cancellationToken);
-        return Tell(list.Jobs, lists, failures, state, now);
+        return Tell(list, lists, failures, state, now);
     }
 
     protected internal override void Write(GlueJobsSnapshot snapshot, MetricSink sink)
@@ -168,9 +168,10 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
     }
 
     private GlueJobsSnapshot Tell(
-        ImmutableSortedDictionary<string, GlueJob> jobs, IReadOnlyDictionary<string, GlueRunList> lists,
-        IReadOnlyDictionary<string, AwsException> failures, SourceLedger state, DateTimeOffset now)
+        GlueJobList list, IReadOnlyDictionary<string, GlueRunList> lists, IReadOnlyDictionary<string, AwsException> failures, SourceLedger state,
+        DateTimeOffset now)
     {
+        var jobs = list.Jobs;
         var told = ImmutableArray.CreateBuilder<GlueJobStatus>();
         foreach (var (name, job) in jobs.Where(job => lists.ContainsKey(job.Key) || failures.ContainsKey(job.Key)))
         {
@@ -183,10 +184,17 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
         }
 
         shown = [.. jobs.Keys.Where(name => lists.ContainsKey(name) || failures.ContainsKey(name))];
+        return new(told.ToImmutable(), FailureOf(list, failures));
+    }
+
+    private static SourceIncompleteException? FailureOf(GlueJobList list, IReadOnlyDictionary<string, AwsException> failures)
+    {
+        if (list.Failure is { } unlisted)
+            return new($"the jobs could not be listed, and are those of before: {unlisted.Message}", unlisted);
         if (failures.Count == 0)
-            return new(told.ToImmutable());
+            return null;
         var (first, failure) = failures.MinBy(one => one.Key);
-        return new(told.ToImmutable(), new($"the runs of {failures.Count} of {jobs.Count} jobs could not be read; of {first}: {failure.Message}", failure));
+        return new($"the runs of {failures.Count} of {list.Jobs.Count} jobs could not be read; of {first}: {failure.Message}", failure);
     }
 
     private TimeSpan? ThresholdOf(GlueJob job, SourceLedger state) =>

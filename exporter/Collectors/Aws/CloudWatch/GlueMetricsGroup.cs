@@ -77,7 +77,9 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
 
     public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
     {
-        var jobs = (await catalog.GetAsync(cancellationToken)).Jobs;
+        var (jobs, _, failure) = await catalog.GetAsync(cancellationToken);
+        if (failure is not null)
+            throw failure; // Of a job that the list of before does not have, the counters would begin too late.
         var found = (await Task.WhenAll(OfJobs.Select(async spark =>
             (await ListAsync(listing, spark)).Select(metric => (spark, metric))))).SelectMany(metrics => metrics);
         if (executors)

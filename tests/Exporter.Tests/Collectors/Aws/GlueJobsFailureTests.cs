@@ -87,6 +87,29 @@ public sealed class GlueJobsFailureTests : IDisposable
         Assert.Equal(1, rig.Counted(Runs, "new", "SUCCEEDED"));
     }
 
+    [Theory]
+    [InlineData("AccessDeniedException", "Allow glue:GetJobs in the IAM policy")]
+    [InlineData("ThrottlingException", "answered 400 ThrottlingException")]
+    public async Task Without_a_new_list_the_jobs_of_before_are_counted_on(string answer, string told)
+    {
+        AddJobs("a");
+        await rig.PollAsync();
+        Add("a", "1", 6, 1);
+        Add("a", "2", 8, 5);
+        rig.Glue.Interfere = (target, _) => target == "AWSGlue.GetJobs" ? FakeGlue.Error(400, answer) : null;
+
+        var snapshot = await PollAtAsync(10);
+
+        Assert.Contains("the jobs could not be listed, and are those of before: ", snapshot.Failure!.Message, StringComparison.Ordinal);
+        Assert.Contains(told, snapshot.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal((1, 1), (rig.Counted(Runs, "a", "SUCCEEDED"), Assert.Single(snapshot.Jobs).Active["RUNNING"]));
+        rig.Glue.Interfere = (_, _) => null;
+        rig.Glue.Jobs.Add(new("new", Start.AddMinutes(7), 0));
+        Add("new", "first ever", 8, 1);
+        Assert.Null((await PollAtAsync(11)).Failure); // asked for at once, not five minutes later
+        Assert.Equal(1, rig.Counted(Runs, "new", "SUCCEEDED"));
+    }
+
     [Fact]
     public async Task Series_of_a_deleted_job_are_not_published()
     {
