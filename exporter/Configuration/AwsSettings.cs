@@ -54,6 +54,15 @@ internal sealed class AwsSettings(Section s)
 
     public DynamoDbSettings? DynamoDb { get; } = s.Child("dynamodb", x => new DynamoDbSettings(x), "DynamoDB tables.");
 
+    /// <summary>As far as the file tells: null for that of the exporter's own credentials.</summary>
+    private string? Account => AccountId ?? RoleArn?.Split(':')[4];
+
+    /// <summary>Two entries of one account and region would count everything that both select twice into the same series.</summary>
+    public static string? Clash(AwsSettings first, AwsSettings second) =>
+        first.Region is not null && first.Region == second.Region && first.Account == second.Account && (first.Account is not null || first.EndpointUrl == second.EndpointUrl)
+            ? $"{Printable.Quoted(second.Name)} is of the same account and region as {Printable.Quoted(first.Name)}: make one entry of both"
+            : null;
+
     public static AwsSettings Read(Section s)
     {
         var source = new AwsSettings(s);

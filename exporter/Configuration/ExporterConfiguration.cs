@@ -10,7 +10,7 @@ internal sealed class ExporterConfiguration(Section s)
         "The Airflows to watch.");
 
     public ImmutableArray<AwsSettings> Aws { get; } = s.List("aws", AwsSettings.Read, a => a.Name, "name",
-        "The AWS accounts and regions to watch.");
+        "The AWS accounts and regions to watch.", AwsSettings.Clash);
 
     public ThresholdSettings Thresholds { get; } = s.ChildOrDefault("thresholds", x => new ThresholdSettings(x), "How long is too long.");
 

@@ -183,7 +183,9 @@ internal sealed class Section
 
     /// <summary>A list of nested mappings, each with a name of its own.</summary>
     /// <param name="identityKey">The key whose value must differ from item to item.</param>
-    public ImmutableArray<T> List<T>(string key, Func<Section, T> read, Func<T, string?> identity, string identityKey, string meaning)
+    /// <param name="clash">What is wrong with the second of two items of different names beside the first; null: nothing.</param>
+    public ImmutableArray<T> List<T>(
+        string key, Func<Section, T> read, Func<T, string?> identity, string identityKey, string meaning, Func<T, T, string?>? clash = null)
         where T : class
     {
         Note(key, "list", "none", meaning);
@@ -206,6 +208,7 @@ internal sealed class Section
 
         var values = ImmutableArray.CreateBuilder<T>();
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        var items = new List<(T Value, Section? Item)>();
         for (var i = 0; i < list.Items.Count; i++)
         {
             var itemPath = $"{Under(key)}[{i}]";
@@ -220,6 +223,12 @@ internal sealed class Section
             {
                 item?.Error(identityKey, $"{Printable.Quoted(name)} is taken by {seen[name]}: each needs a name of its own");
             }
+            else if (items.Select(other => (other.Item, Reason: clash?.Invoke(other.Value, value))).FirstOrDefault(other => other.Reason is not null) is (var first, { } reason))
+            {
+                item?.Error($"{reason} ({first?.path}, line {first?.at.Line})");
+            }
+
+            items.Add((value, item));
         }
 
         return values.ToImmutable();

@@ -9,6 +9,7 @@ internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider tim
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, SourceLedger> scopes = [];
+    private readonly Dictionary<string, string> owners = [];
     private long purgedDay;
 
     public StateFile File => file;
@@ -22,6 +23,18 @@ internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider tim
             if (!scopes.TryGetValue(scope, out var ledger))
                 scopes.Add(scope, ledger = new(scope, this, file, scrapes));
             return ledger;
+        }
+    }
+
+    /// <summary>Takes a scope for one source, since two would add the same events to the same series.</summary>
+    /// <returns>Whose it is: the source that came first.</returns>
+    public string Claim(string scope, string source)
+    {
+        lock (gate)
+        {
+            if (!owners.TryGetValue(scope, out var owner))
+                owners.Add(scope, owner = source);
+            return owner;
         }
     }
 

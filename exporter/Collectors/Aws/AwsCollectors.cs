@@ -56,7 +56,7 @@ internal static class AwsCollectors
     {
         var source = new AwsSource(
             settings.Source, context.Time, outcome => context.CountRequest(settings.Source.FullName, outcome), keys,
-            (resilience ?? new()) with { AttemptTimeout = settings.Timeout });
+            (resilience ?? new()) with { AttemptTimeout = settings.Timeout }, claim: scope => context.Ledger.Claim(scope, settings.Source.FullName));
         var collectors = ImmutableArray.CreateBuilder<ICollector>();
         var groups = ImmutableArray.CreateBuilder<CloudWatchGroup>();
         if (settings.Glue is { } glue)

@@ -19,7 +19,7 @@ internal sealed class AwsException : Exception, ISourceException
 
     public string? Operation { get; }
 
-    /// <summary>AWS's error code, e.g. AccessDeniedException, or one of Transport, Timeout, Malformed, Credentials, Circuit, Endpoint.</summary>
+    /// <summary>AWS's error code, e.g. AccessDeniedException, or one of Transport, Timeout, Malformed, Credentials, Circuit, Endpoint, Duplicate.</summary>
     public string Code { get; }
 
     public HttpStatusCode? Status { get; }

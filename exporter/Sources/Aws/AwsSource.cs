@@ -48,6 +48,7 @@ internal sealed class AwsSource : IDisposable
     private readonly Action<string> observe;
     private readonly AwsResilience resilience;
     private readonly Func<string, string?>? environment;
+    private readonly Func<string, string>? claim;
     private readonly AwsCredentials credentials;
     private readonly AwsAccount account;
     private readonly HttpMessageHandler connections;
@@ -60,13 +61,15 @@ internal sealed class AwsSource : IDisposable
     /// <param name="keys">Instead of the default chain's.</param>
     /// <param name="environment">Reads an environment variable that sets an endpoint. Null: the process's, and the shared profile's goes with it.</param>
     /// <param name="transport">Instead of the network, for all but the assuming of roles.</param>
+    /// <param name="claim">Takes the scope of the identity for this source; gives the name of the source whose it is. Null: nobody else may want it.</param>
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
     public AwsSource(
         AwsSourceOptions options, TimeProvider time, Action<string>? observe = null, AWSCredentials? keys = null,
-        AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null)
+        AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null,
+        Func<string, string>? claim = null)
     {
         (this.options, this.time) = (options, time);
-        this.environment = environment;
+        (this.environment, this.claim) = (environment, claim);
         this.observe = observe ??= static _ => { };
         this.resilience = resilience ??= new();
         Clock = new(time);
@@ -136,8 +139,8 @@ internal sealed class AwsSource : IDisposable
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
     public DynamoDbApi DynamoDb => dynamoDb.Value;
 
-    /// <summary>Null until the account is known.</summary>
-    public SourceIdentity? Identity => Volatile.Read(ref identity) ?? (account.Id is { } known ? Identify(known) : null);
+    /// <summary>Null until the account is known, and while another source has it.</summary>
+    public SourceIdentity? Identity => Volatile.Read(ref identity) ?? (account.Id is { } known && OwnerOf(known) == Name ? Identify(known) : null);
 
     /// <summary>Where the service answers.</summary>
     /// <exception cref="AwsException">An endpoint variable holds no address.</exception>
@@ -147,9 +150,17 @@ internal sealed class AwsSource : IDisposable
     public HttpMessageHandler Handler(AwsService service) =>
         new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, Usage, connections);
 
-    /// <exception cref="AwsException">STS did not tell the account.</exception>
-    public async Task<SourceIdentity> GetIdentityAsync(CancellationToken cancellationToken) =>
-        Identity ?? Identify(await account.GetIdAsync(cancellationToken));
+    /// <exception cref="AwsException">STS did not tell the account, or another source has it.</exception>
+    public async Task<SourceIdentity> GetIdentityAsync(CancellationToken cancellationToken)
+    {
+        if (Identity is { } known)
+            return known;
+        var id = await account.GetIdAsync(cancellationToken);
+        return OwnerOf(id) is var owner && owner == Name
+            ? Identify(id)
+            : throw new AwsException(
+                AwsService.SecurityToken.Id, null, "Duplicate", $"{Name} is of the same account ({id}) and region as {owner}", hint: "Make one entry of both in the configuration.");
+    }
 
     public void Dispose()
     {
@@ -174,10 +185,14 @@ internal sealed class AwsSource : IDisposable
     private T Config<T>(T config, AwsService service)
         where T : ClientConfig => AwsSdk.Config(config, service, Address(service), options.Region, Handler(service));
 
+    private string ScopeOf(string accountId) => $"aws/{accountId}/{options.Region}";
+
+    private string OwnerOf(string accountId) => claim?.Invoke(ScopeOf(accountId)) ?? Name;
+
     private SourceIdentity Identify(string accountId)
     {
         var known = new SourceIdentity(
-            $"aws/{accountId}/{options.Region}", [new("account_id", accountId), new("region", options.Region), .. options.Labels]);
+            ScopeOf(accountId), [new("account_id", accountId), new("region", options.Region), .. options.Labels]);
         return Interlocked.CompareExchange(ref identity, known, null) ?? known;
     }
 

@@ -141,6 +141,10 @@ public sealed class ErrorsTests
     [InlineData("aws:\n- eu-west-1\n", "2: aws[0]: expected a mapping of keys, found a single value")]
     [InlineData("aws: { region: eu-west-1 }\n", "1: aws: expected a list: begin each item with '- ', found a mapping")]
     [InlineData("aws:\n- { region: eu-west-1, glue: }\n- { region: eu-west-1, glue: }", "3: aws[1].name: 'eu-west-1' is taken by aws[0]: each needs a name of its own")]
+    [InlineData("aws:\n- { region: eu-west-1, glue: }\n- { name: b, region: eu-west-1, glue: }",
+        "3: aws[1]: 'b' is of the same account and region as 'eu-west-1': make one entry of both (aws[0], line 2)")]
+    [InlineData("aws:\n- { region: eu-west-2, glue: }\n- { name: a, region: eu-west-1, account_id: 123456789012, glue: }\n- { name: b, region: eu-west-1, role_arn: \"arn:aws:iam::123456789012:role/x\", s3: }",
+        "4: aws[2]: 'b' is of the same account and region as 'a': make one entry of both (aws[1], line 3)")]
     [InlineData("aws:\n- { region: eu-west-1, glue: , role_arn: \"arn:aws:iam::123456789012:role/x\",\n    account_id: 210987654321 }",
         "3: aws[0].account_id: expected 123456789012, the account of role_arn, found '210987654321'")]
     [InlineData("aws:\n- { region: eu-west-1, glue: }\n? [a]\n: b\n", "3: expected a key, found a list")]

@@ -231,6 +231,21 @@ public sealed class ExporterConfigurationTests
     public void A_file_that_cannot_be_read_is_one_line(string file, string expected) =>
         Assert.Equal($"{file}: {expected}", Assert.Throws<ConfigurationException>(() => ExporterConfiguration.Load(file)).Message);
 
+    [Fact]
+    public void Accounts_and_regions_may_be_combined_in_every_way_that_may_be_different()
+    {
+        var configuration = ExporterConfiguration.Parse("""
+            aws:
+              - { region: eu-west-1, glue: }
+              - { region: eu-central-1, glue: }
+              - { name: a, region: eu-west-1, account_id: 123456789012, glue: }
+              - { name: b, region: eu-west-1, role_arn: "arn:aws:iam::210987654321:role/x", glue: }
+              - { name: c, region: eu-west-1, endpoint_url: "http://127.0.0.1:4566", glue: }
+            """);
+
+        Assert.Equal(5, configuration.Aws.Length);
+    }
+
     private static string Basic(string url) => $$"""
         airflow:
           - environment: production

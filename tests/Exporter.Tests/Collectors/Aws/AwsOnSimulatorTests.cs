@@ -246,6 +246,30 @@ public sealed class AwsOnSimulatorTests
         Assert.NotEmpty((await other.OfType<DynamoDbTables>().Single().CollectAsync(default)).Tables);
     }
 
+    /// <summary>Whatever both select would be counted twice into the same series.</summary>
+    [Fact]
+    public async Task Of_two_sources_that_turn_out_to_be_of_one_account_and_region_the_second_fails()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        using var ledger = new TemporaryLedger(TimeProvider.System);
+        var context = new CollectorContext(ledger.Ledger, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
+        var settings = Collection(simulator.Address);
+        var first = AwsCollectors.For(Collection(simulator.Address), context, new(), Keys);
+        var second = AwsCollectors.For(settings with { Source = settings.Source with { Name = "twin", AccountId = "123456789012" } }, context, new(), Keys);
+        Assert.Null((await first[0].FetchAsync(default)).Failure);
+
+        foreach (var collector in second)
+        {
+            var error = await Assert.ThrowsAsync<AwsException>(() => collector.FetchAsync(default));
+
+            Assert.Contains("aws/twin is of the same account (123456789012) and region as aws/eu-west-1. Make one entry of both", error.Message, StringComparison.Ordinal);
+            Assert.Null(collector.Identity);
+        }
+
+        foreach (var collector in first)
+            Assert.Null((await collector.FetchAsync(default)).Failure);
+    }
+
     [Theory]
     [InlineData("Glue", "cloudwatch_discovery, glue_jobs", null, "UnknownOperationException")]
     [InlineData("Glue", "cloudwatch_discovery, glue_jobs", 404, "Not Found")]
