@@ -15,7 +15,7 @@ public sealed class AwsMessagesTests(AlertmanagerFixture alertmanager) : IClassF
         { "GlueQueueWait", "glue", "job_name", [], true },
         { "GlueHeapHigh", "glue", "job_name", ["role"], true },
         { "GlueExecutorsStarved", "glue", "job_name", [], true },
-        { "S3ErrorRate", "s3", "bucket", ["class", "filter_id"], true },
+        { "S3ErrorRate", "s3", "bucket", ["class"], true },
         { "S3Latency", "s3", "bucket", ["filter_id"], true },
         { "DynamoDBThrottling", "performance_warning", "table", [], false },
         { "DynamoDBLatency", "dynamodb", "table", ["operation"], true },
@@ -84,16 +84,16 @@ public sealed class AwsMessagesTests(AlertmanagerFixture alertmanager) : IClassF
     [Fact]
     public async Task A_recovery_in_Slack_says_what_recovered_and_after_how_long()
     {
-        var alert = Alert("S3ErrorRate", "s3", ("account_id", "123456789012"), ("region", "slack"), ("bucket", "b"), ("filter_id", "f"), ("class", "5xx"));
+        var alert = Alert("S3ErrorRate", "s3", ("account_id", "123456789012"), ("region", "slack"), ("bucket", "b"), ("class", "5xx"));
         await alertmanager.PostAsync(alert);
-        await alertmanager.SlackAsync(title => title == "[FIRING] S3ErrorRate: b, 123456789012, 5xx, f, slack");
+        await alertmanager.SlackAsync(title => title == "[FIRING] S3ErrorRate: b, 123456789012, 5xx, slack");
 
         await alertmanager.PostAsync(alert with { EndsAt = Start.AddSeconds(600) });
 
-        var message = await alertmanager.SlackAsync(title => title == "[RESOLVED] S3ErrorRate: b, 123456789012, 5xx, f, slack");
+        var message = await alertmanager.SlackAsync(title => title == "[RESOLVED] S3ErrorRate: b, 123456789012, 5xx, slack");
         Assert.Equal("good", message.Attachment.Color);
         Assert.StartsWith(
-            "Resolved\naccount_id 123456789012, bucket b, class 5xx, filter_id f, region slack\n"
+            "Resolved\naccount_id 123456789012, bucket b, class 5xx, region slack\n"
             + "Since Mon 23 Nov 2026 10:00:01 UTC, resolved Mon 23 Nov 2026 10:10:01 UTC, after 10m0s\n",
             message.Attachment.Text,
             StringComparison.Ordinal);
@@ -106,14 +106,14 @@ public sealed class AwsMessagesTests(AlertmanagerFixture alertmanager) : IClassF
             Alert("GlueHeapHigh", "glue", ("account_id", "1"), ("region", "grouped"), ("job_name", "j"), ("role", "driver")),
             Alert("GlueHeapHigh", "glue", ("account_id", "1"), ("region", "grouped"), ("job_name", "j"), ("role", "all")),
             Alert("GlueHeapHigh", "glue", ("account_id", "2"), ("region", "grouped"), ("job_name", "j"), ("role", "all")),
-            Alert("S3ErrorRate", "s3", ("account_id", "1"), ("region", "grouped"), ("bucket", "b"), ("filter_id", "f"), ("class", "4xx")),
-            Alert("S3ErrorRate", "s3", ("account_id", "1"), ("region", "grouped"), ("bucket", "b"), ("filter_id", "f"), ("class", "5xx")),
+            Alert("S3ErrorRate", "s3", ("account_id", "1"), ("region", "grouped"), ("bucket", "b"), ("class", "4xx")),
+            Alert("S3ErrorRate", "s3", ("account_id", "1"), ("region", "grouped"), ("bucket", "b"), ("class", "5xx")),
             Alert("AwsSpendBrake", "exporter", ("account_id", "1"), ("region", "grouped"), ("job", "pipeline-exporter"), ("group", "s3_storage")),
             Alert("AwsSpendBrake", "exporter", ("account_id", "1"), ("region", "grouped"), ("job", "pipeline-exporter"), ("group", "s3_requests")));
 
         foreach (var title in (string[])
             [
-                "[FIRING:2] GlueHeapHigh: j, 1, grouped", "[FIRING] GlueHeapHigh: j, 2, grouped, all", "[FIRING:2] S3ErrorRate: b, 1, f, grouped",
+                "[FIRING:2] GlueHeapHigh: j, 1, grouped", "[FIRING] GlueHeapHigh: j, 2, grouped, all", "[FIRING:2] S3ErrorRate: b, 1, grouped",
                 "[FIRING:2] AwsSpendBrake: 1, pipeline-exporter, grouped",
             ])
         {

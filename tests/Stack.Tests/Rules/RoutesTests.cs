@@ -37,7 +37,7 @@ public sealed class RoutesTests
         { "alertname=GlueQueueWait severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
         { "alertname=GlueHeapHigh severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j role=driver", "team" },
         { "alertname=GlueExecutorsStarved severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
-        { "alertname=S3ErrorRate severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b filter_id=f class=5xx", "team" },
+        { "alertname=S3ErrorRate severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b class=5xx", "team" },
         { "alertname=S3Latency severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b filter_id=f", "team" },
         { "alertname=DynamoDBLatency severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t operation=GetItem", "team" },
         { "alertname=DynamoDBErrors severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t", "team" },
