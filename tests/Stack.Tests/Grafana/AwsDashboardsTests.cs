@@ -63,6 +63,7 @@ public sealed partial class AwsDashboardsTests
     [InlineData("Cost a day, by group", "pipeline_exporter_aws_cost_usd_total")]
     [InlineData("Spent today", "pipeline_exporter_aws_spend_today_usd")]
     [InlineData("Age of data", "aws_glue_metrics_timestamp_seconds", "aws_s3_request_metrics_timestamp_seconds", "aws_dynamodb_metrics_timestamp_seconds")]
+    [InlineData("Operations denied", "pipeline_exporter_aws_access_denied")]
     [InlineData("Groups held back", "pipeline_exporter_aws_spend_brake")]
     [InlineData("Interval, beside what is configured", "pipeline_exporter_cloudwatch_interval_seconds", "pipeline_exporter_cloudwatch_configured_interval_seconds")]
     public void What_CloudWatch_costs_has_its_panel(string title, params string[] metrics) => Assert.Superset(

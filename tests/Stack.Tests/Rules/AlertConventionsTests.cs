@@ -84,7 +84,7 @@ public sealed partial class AlertConventionsTests
     [Fact]
     public void An_alert_about_AWS_says_of_which_account_region_and_environment() => Assert.All(
         AlertRule.All.Where(rule => rule.File.EndsWith("glue.rules.yml", StringComparison.Ordinal) || rule.File.EndsWith("s3.rules.yml", StringComparison.Ordinal)
-            || rule.File.EndsWith("dynamodb.rules.yml", StringComparison.Ordinal) || rule.Alert is "AwsSpendBrake" or "CloudWatchMetricsFailing"),
+            || rule.File.EndsWith("dynamodb.rules.yml", StringComparison.Ordinal) || rule.Alert is "AwsAccessDenied" or "AwsSpendBrake" or "CloudWatchMetricsFailing"),
         rule =>
         {
             var groupings = Grouping.Matches(rule.Expr).Select(match => match.Groups["labels"].Value.Split(", ")).ToList();

@@ -21,6 +21,7 @@ public sealed class AwsMessagesTests(AlertmanagerFixture alertmanager) : IClassF
         { "DynamoDBLatency", "dynamodb", "table", ["operation"], true },
         { "DynamoDBErrors", "dynamodb", "table", [], true },
         { "CloudWatchMetricsFailing", "exporter", "group", [], true },
+        { "AwsAccessDenied", "exporter", "operation", [], true },
         { "AwsSpendBrake", "exporter", "group", [], true },
     };
 

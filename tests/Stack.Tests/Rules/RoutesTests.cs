@@ -27,6 +27,7 @@ public sealed class RoutesTests
         { "alertname=ExporterDown severity=warning family=exporter job=pipeline-exporter instance=b", "oncall" },
         { "alertname=CollectorFailing severity=warning family=exporter job=pipeline-exporter source=airflow/production collector=airflow_runs", "oncall" },
         { "alertname=CloudWatchMetricsFailing severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_requests", "team" },
+        { "alertname=AwsAccessDenied severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 operation=DescribeTable", "team" },
         { "alertname=AwsSpendBrake severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_storage", "team" },
         { "alertname=GlueJobSlow severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 job_name=j", "team-mail" },
         { "alertname=DynamoDBThrottling severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 table=t", "team-mail" },
@@ -68,6 +69,7 @@ public sealed class RoutesTests
 
     /// <summary>amtool tells receivers, and not how often they are told.</summary>
     [Theory]
+    [InlineData("AwsAccessDenied", "24h")]
     [InlineData("AwsSpendBrake", "24h")]
     [InlineData("CloudWatchMetricsFailing", "24h")]
     public void What_can_wait_for_the_morning_is_said_once_a_day(string alert, string interval)
