@@ -38,6 +38,10 @@ internal sealed class Ledger(StateFile file, ScrapeLog scrapes, TimeProvider tim
         }
     }
 
+    /// <summary>The stored values of a name, by their scopes, of those that begin like this.</summary>
+    /// <exception cref="StateException">The state file cannot be read.</exception>
+    public IReadOnlyDictionary<string, string> Stored(string name, string scopePrefix) => file.LoadValues(name, scopePrefix);
+
     public void Dispose() => file.Dispose();
 
     internal DateTimeOffset Now => time.GetUtcNow();

@@ -151,12 +151,20 @@ internal sealed partial class StateFile : IDisposable
         }
     }
 
-    public Dictionary<string, string> LoadValues(string scope)
+    /// <summary>Every value of a scope, by name.</summary>
+    public Dictionary<string, string> LoadValues(string scope) => Values("SELECT name, value FROM value WHERE scope = $scope", ("$scope", scope));
+
+    /// <summary>The values of a name, by the scopes that begin like this.</summary>
+    public Dictionary<string, string> LoadValues(string name, string scopePrefix) => Values(
+        "SELECT scope, value FROM value WHERE name = $name AND substr(scope, 1, length($prefix)) = $prefix", ("$name", name), ("$prefix", scopePrefix));
+
+    private Dictionary<string, string> Values(string sql, params ReadOnlySpan<(string Name, string Value)> parameters)
     {
         lock (gate)
         {
-            using var command = Command("SELECT name, value FROM value WHERE scope = $scope", "$scope");
-            command.Parameters[0].Value = scope;
+            using var command = Command(sql);
+            foreach (var (name, value) in parameters)
+                command.Parameters.AddWithValue(name, value);
             return Try(() =>
             {
                 var values = new Dictionary<string, string>();

@@ -92,9 +92,10 @@ internal static class AwsCollectors
 
         // Without any group it still counts what the others ask for.
         var plan = new CloudWatchPlan(groups.DrainToImmutable());
-        collectors.Add(new CloudWatchDiscovery(source, plan, context.Ledger));
+        var spend = new AwsSpend(source, budgets, context.Ledger, settings.MaxUsdPerDay);
+        collectors.Add(new CloudWatchDiscovery(source, plan, context.Ledger, spend));
         collectors.Add(new CloudWatchCollector(
-            source, plan, context.Ledger, new(source, budgets, settings.MaxUsdPerDay), context.Logs.CreateLogger<CloudWatchCollector>()));
+            source, plan, context.Ledger, spend, context.Logs.CreateLogger<CloudWatchCollector>()));
 
         return collectors.DrainToImmutable();
     }

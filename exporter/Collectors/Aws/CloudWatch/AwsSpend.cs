@@ -10,7 +10,7 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 /// gets around the limit. For one collection at a time.
 /// </summary>
 /// <param name="limit">US dollars a UTC day of the account; null for none.</param>
-internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? limit)
+internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, Ledger ledger, double? limit)
 {
     private const string SpentKey = "aws.spent";
 
@@ -43,20 +43,21 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? lim
     public IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> Apply(IReadOnlyList<GroupCost> groups, SourceLedger state, DateTimeOffset now)
     {
         var day = DateOnly.FromDateTime(now.UtcDateTime);
-        spent ??= Stored(state, day);
+        spent ??= Read(state.GetValue(SpentKey)) is var (storedDay, stored) && storedDay == day ? stored : 0;
         if (today != day)
             (today, spent) = (day, today == default ? spent : 0);
 
-        var (account, share) = budgets.Of(source.AccountId!).Report(source.Name, day, spent.Value, groups.Sum(group => group.UsdPerDay));
-        left = limit is { } most ? (most - account) * share : double.PositiveInfinity;
+        var (account, share, lowest) = budgets.Of(source.AccountId!, StoredOfAccount)
+            .Report(source.Identity!.Scope, day, spent.Value, groups.Sum(group => group.UsdPerDay), limit);
+        left = lowest is { } most ? (most - account) * share : double.PositiveInfinity;
         var untilMidnight = TimeSpan.FromDays(1) - now.UtcDateTime.TimeOfDay;
-        var speed = limit is null
+        var speed = lowest is null
             ? groups.ToDictionary(group => group.Group, group => (TimeSpan?)group.Group.Interval)
             : SpendBrake.Intervals(groups, left, untilMidnight);
 
         samples.Clear();
         samples.Add(new(Today, [], account));
-        if (limit is { } usd)
+        if (lowest is { } usd)
             samples.Add(new(Limit, [], usd));
         samples.AddRange(speed.Select(group => new GaugeSample(Brake, [group.Key.Name], group.Value == group.Key.Interval ? 0 : 1)));
         return speed;
@@ -111,11 +112,23 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, double? lim
             counted[operation] = count;
     }
 
+    /// <summary>Nothing may be asked any more that is billed.</summary>
+    public bool IsExhausted => left <= 0;
+
     public IEnumerable<GaugeSample> Samples() => samples;
 
-    private static double Stored(SourceLedger state, DateOnly day) =>
-        state.GetValue(SpentKey)?.Split(' ') is [var date, var usd] && date == day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)
+    private IEnumerable<(string Scope, DateOnly Day, double Spent)> StoredOfAccount()
+    {
+        foreach (var (scope, text) in ledger.Stored(SpentKey, $"aws/{source.AccountId}/"))
+        {
+            var (day, usd) = Read(text);
+            yield return (scope, day, usd);
+        }
+    }
+
+    private static (DateOnly Day, double Spent) Read(string? text) =>
+        text?.Split(' ') is [var date, var usd] && DateOnly.TryParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
             && double.TryParse(usd, CultureInfo.InvariantCulture, out var known) && double.IsFinite(known)
-            ? known
-            : 0;
+            ? (day, known)
+            : default;
 }

@@ -15,7 +15,7 @@ internal sealed record CloudWatchDiscoverySnapshot(IReadOnlyDictionary<string, i
 /// Finds out what CloudWatch can be asked for, apart from the asking: new resources come into the plan, gone ones leave it, and
 /// what could not be found out stays as it was.
 /// </summary>
-internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan, Ledger ledger) : Collector<CloudWatchDiscoverySnapshot>, IPlannedCollector
+internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan, Ledger ledger, AwsSpend spend) : Collector<CloudWatchDiscoverySnapshot>, IPlannedCollector
 {
     /// <summary>CloudWatch lists a metric some 15 minutes after its first datapoint.</summary>
     private static readonly TimeSpan ListingDelay = TimeSpan.FromMinutes(20);
@@ -60,6 +60,8 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
 
     protected internal override async Task<CloudWatchDiscoverySnapshot> CollectAsync(CancellationToken cancellationToken)
     {
+        if (plan.Discovered.IsCompleted && spend.IsExhausted)
+            return new(Counts());
         try
         {
             var identity = await source.GetIdentityAsync(cancellationToken);
@@ -83,7 +85,7 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
             }));
             var failure = failures.Concat(listing.Failures).FirstOrDefault();
             incomplete = knew && failure is null ? 0 : incomplete + 1;
-            return new(plan.Groups.ToDictionary(group => group.Name, group => plan[group].Length), failure);
+            return new(Counts(), failure);
         }
         finally
         {
@@ -91,6 +93,8 @@ internal sealed class CloudWatchDiscovery(AwsSource source, CloudWatchPlan plan,
                 plan.SetDiscovered();
         }
     }
+
+    private Dictionary<string, int> Counts() => plan.Groups.ToDictionary(group => group.Name, group => plan[group].Length);
 
     protected internal override Exception? FailureIn(CloudWatchDiscoverySnapshot snapshot) => snapshot.Failure;
 

@@ -78,6 +78,9 @@ internal sealed class CloudWatchRig : IDisposable
     /// <summary>From the next restart on.</summary>
     public double? MaxUsdPerDay { get; set; }
 
+    /// <summary>Of this process.</summary>
+    public AwsBudgets Budgets { get; private set; } = null!;
+
     public LogLines Log { get; } = new();
 
     public Ledger Ledger { get; private set; } = null!;
@@ -164,10 +167,12 @@ internal sealed class CloudWatchRig : IDisposable
     private void Start()
     {
         Ledger = new(StateFile.Open(directory.FullName, Time, Log), new ScrapeLog(), Time, LedgerOptions.Default);
+        Budgets = new();
         source = CloudWatch.Source(retries);
         Plan = new(groups().ToImmutableArray());
-        Discovery = new(source, Plan, Ledger);
-        Collector = new(source, Plan, Ledger, new(source, new(), MaxUsdPerDay), Log);
+        var spend = new AwsSpend(source, Budgets, Ledger, MaxUsdPerDay);
+        Discovery = new(source, Plan, Ledger, spend);
+        Collector = new(source, Plan, Ledger, spend, Log);
     }
 
     private void Stop()

@@ -1,6 +1,7 @@
 using CsCheck;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Metrics;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
@@ -100,12 +101,73 @@ public sealed class SpendTests
     [Fact]
     public void Regions_of_one_account_share_what_it_may_cost()
     {
-        var budget = new AwsBudgets().Of("123456789012");
+        var budget = new AwsBudgets().Of("123456789012", () => []);
         var today = new DateOnly(2026, 11, 23);
 
-        Assert.Equal((1.5, 1.0), budget.Report("aws/ireland", today, 1.5, 3));
-        Assert.Equal((1.75, 0.25), budget.Report("aws/frankfurt", today, 0.25, 1));
-        Assert.Equal((0.5, 0.75), budget.Report("aws/ireland", today.AddDays(1), 0.5, 3));
+        Assert.Equal((1.5, 1.0, null), budget.Report("ireland", today, 1.5, 3, null));
+        Assert.Equal((1.75, 0.25, 5.0), budget.Report("frankfurt", today, 0.25, 1, 5));
+        // What one region is told of the limit holds for all: none can spend past it.
+        Assert.Equal((0.5, 0.75, 5.0), budget.Report("ireland", today.AddDays(1), 0.5, 3, null));
+        Assert.Equal((0.75, 0.25, 4.0), budget.Report("frankfurt", today.AddDays(1), 0.25, 1, 4));
+    }
+
+    [Fact]
+    public async Task What_other_regions_spent_before_a_restart_is_spent()
+    {
+        using var rig = new CloudWatchRig { MaxUsdPerDay = 5 };
+        rig.Restart();
+        foreach (var (scope, value) in new[]
+        {
+            ("aws/123456789012/us-east-1", "2026-11-23 2.5"), ("aws/123456789012/eu-central-1", "2026-11-22 9"), ("aws/999999999999/us-east-1", "2026-11-23 9"),
+        })
+        {
+            var batch = rig.Ledger.For(scope).Begin();
+            batch.SetValue("aws.spent", value);
+            batch.Commit();
+        }
+
+        await rig.DiscoverAsync();
+        Assert.Equal(2.5, (await rig.CollectAsync())["pipeline_exporter_aws_spend_today_usd()"], 3);
+    }
+
+    [Fact]
+    public async Task When_all_is_spent_nothing_is_looked_for_any_more()
+    {
+        using var rig = new CloudWatchRig { MaxUsdPerDay = 0.00002 };
+        rig.Restart();
+        rig.CloudWatch.Add("AWS/DynamoDB", "Latency", ("TableName", "orders"));
+        await rig.DiscoverAsync();
+        await rig.RunAsync(30 * Minute);
+        var listed = rig.CloudWatch.Count("ListMetrics");
+        Assert.True(listed > 0);
+
+        await rig.DiscoverAsync();
+        Assert.Equal(listed, rig.CloudWatch.Count("ListMetrics"));
+        Assert.Single(rig.Plan[rig.Plan.Groups[0]]);
+
+        rig.Time.Advance(Day);
+        await rig.CollectAsync();
+        await rig.DiscoverAsync();
+        Assert.True(rig.CloudWatch.Count("ListMetrics") > listed);
+    }
+
+    [Fact]
+    public async Task A_commit_that_fails_spends_nothing_twice()
+    {
+        using var rig = new CloudWatchRig();
+        rig.CloudWatch.Add("AWS/DynamoDB", "Latency", ("TableName", "orders"));
+        await rig.DiscoverAsync();
+        await rig.CollectAsync();
+        await rig.DiscoverAsync();
+        rig.BreakCommits(true);
+        for (var i = 0; i < 5; i++)
+            await Assert.ThrowsAsync<StateException>(rig.CollectAsync);
+        rig.BreakCommits(false);
+        rig.Time.Advance(Minute);
+
+        await rig.CollectAsync();
+        var today = (await rig.CollectAsync())["pipeline_exporter_aws_spend_today_usd()"];
+        Assert.InRange(today / 0.00001, rig.CloudWatch.Count("ListMetrics"), rig.CloudWatch.Count("ListMetrics") + rig.CloudWatch.Asked + 0.001);
     }
 
     private static GroupCost[] Costs(params double[] usd) =>
