@@ -202,14 +202,14 @@ internal sealed partial class RunExporter : IDisposable
         }
     }
 
-    /// <summary>Every counter and histogram of AWS, by name and labels.</summary>
-    public IReadOnlyDictionary<string, (double[] Value, PeriodSums? Periods)> Counted()
+    /// <summary>Every counter and histogram of AWS, or of the exporter itself, by name and labels.</summary>
+    public IReadOnlyDictionary<string, (double[] Value, PeriodSums? Periods)> Counted(bool isOwn = false)
     {
         var counted = new Dictionary<string, (double[], PeriodSums?)>(StringComparer.Ordinal);
         foreach (var collector in runners.Select(runner => runner.Collector))
         {
             var state = ledger.For(collector.Identity!.Scope);
-            foreach (var metric in collector.Metrics.Where(metric => metric.Type != MetricType.Gauge && !IsOwn(metric.Name)))
+            foreach (var metric in collector.Metrics.Where(metric => metric.Type != MetricType.Gauge && IsOwn(metric.Name) == isOwn))
             {
                 foreach (var (labels, value) in state.Counted(metric))
                     counted.Add($"{metric.Name}{{{string.Join(',', labels)}}}", (value, state.Periods(metric, labels)));
@@ -225,10 +225,6 @@ internal sealed partial class RunExporter : IDisposable
         var families = runners.Where(runner => isOfCollector(runner.Collector.Name)).SelectMany(runner => runner.Collector.Metrics).Select(metric => metric.Name).ToHashSet();
         return [.. Sample().Matches(Page).Where(sample => families.Contains(FamilyOf(sample.Groups["name"].Value)) && !IsOwn(sample.Value)).Select(sample => sample.Value).Order(StringComparer.Ordinal)];
     }
-
-    /// <summary>The value of a sample of the exporter itself; null when there is none.</summary>
-    public double? Own(string sample) =>
-        Page.Split('\n').Where(line => line.StartsWith($"pipeline_exporter_{sample} ", StringComparison.Ordinal)).Select(line => (double?)double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture)).SingleOrDefault();
 
     public void Dispose()
     {
