@@ -66,7 +66,7 @@ public sealed class CommandLineTests
     [InlineData("check-config --config.file {0}")]
     public async Task A_good_configuration_names_its_sources(string line)
     {
-        using var file = new TemporaryFile("aws: [{ region: eu-west-1, glue: {} }, { region: eu-west-1, name: other, glue: {} }]\n");
+        using var file = new TemporaryFile("aws: [{ region: eu-west-1, glue: {} }, { region: eu-central-1, name: other, glue: {} }]\n");
 
         Assert.Equal(0, await InvokeAsync(string.Format(line, file.Path)));
         Assert.Equal($"{file.Path}: valid: aws/eu-west-1, aws/other\n", output.ToString());
