@@ -11,8 +11,11 @@ namespace PipelineExporter.Collectors;
 /// <summary>Every collector, for every source that the configuration names. What is not made here does not run.</summary>
 internal static class CollectorCatalog
 {
-    /// <summary>A list is read whole before anything of it is stored: after an outage, of an Airflow of 10,000 DAGs, that takes minutes.</summary>
-    private static readonly TimeSpan AirflowCatchUp = TimeSpan.FromMinutes(15);
+    /// <summary>
+    /// After an outage, a list of an Airflow of 10,000 DAGs, which is read whole before anything of it is stored, takes minutes; so
+    /// do, at first, the runs of a week of 500 Glue jobs.
+    /// </summary>
+    private static readonly TimeSpan CatchUp = TimeSpan.FromMinutes(15);
 
     /// <param name="awsKeys">Instead of those that the AWS SDK finds.</param>
     public static IReadOnlyList<ScheduledCollector> Create(
@@ -22,9 +25,10 @@ internal static class CollectorCatalog
         [
             .. configuration.Airflow.SelectMany(airflow => AirflowCollectors
                 .For(Collection(airflow, configuration.Thresholds, awsKeys), context)
-                .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit, AirflowCatchUp))),
+                .Select(collector => Schedule(collector, airflow.PollInterval, airflow.StaleAfter, airflow.SeriesLimit, CatchUp))),
             .. AwsCollectorsOf(configuration, context, awsKeys).SelectMany(source => source.Collectors
-                .Select(collector => Schedule(collector, source.Settings.PollInterval, source.Settings.StaleAfter, source.Settings.SeriesLimit))),
+                .Select(collector => Schedule(
+                    collector, source.Settings.PollInterval, source.Settings.StaleAfter, source.Settings.SeriesLimit, collector is GlueJobs ? CatchUp : default))),
         ];
     }
 

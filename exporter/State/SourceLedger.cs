@@ -144,7 +144,7 @@ internal sealed class SourceLedger
             var change = new StateChange();
             foreach (var (key, day) in batch.Events)
                 change.Events.Add(key, day);
-            foreach (var (name, value) in batch.Values)
+            foreach (var (name, value) in batch.Values.Where(text => values.GetValueOrDefault(text.Key) != text.Value))
                 change.Values.Add((scope, name), value);
             var updates = new List<(Series Series, double[] Value, PeriodSums? Periods, bool Stored, bool New)>();
             foreach (var (metric, additions) in batch.Additions)

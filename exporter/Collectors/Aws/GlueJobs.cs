@@ -21,6 +21,9 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
 {
     private const int Parallelism = 4;
 
+    /// <summary>So many jobs are read before what was counted of them is stored: a collection that is cut short goes on from there.</summary>
+    private const int StoredAtATime = 20;
+
     // How long a poll may read in histories after it has counted: what can wait does not keep the first page waiting.
     private static readonly TimeSpan FirstReading = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestReading = TimeSpan.FromSeconds(30);
@@ -67,33 +70,22 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
         var identity = await source.GetIdentityAsync(cancellationToken);
         var list = await catalog.GetAsync(cancellationToken);
         var state = ledger.For(identity.Scope);
-        var now = source.Clock.UtcNow;
-        var progress = list.Jobs.Values.ToDictionary(job => job.Name, job => GlueJobProgress.Of(job, state, now));
         var isFirst = shown is null;
         Remember(list.Jobs);
+        var progress = Meet(list, state);
 
         var failures = new ConcurrentDictionary<string, AwsException>();
-        var lists = new ConcurrentDictionary<string, GlueRunList>();
-        await ForEachAsync(
-            list.Jobs.Keys, failures, async (name, token) => lists[name] = await runs.ReadAsync(name, progress[name].Watermark, memory[name].PageSize, token), cancellationToken);
-        if (lists.IsEmpty && !failures.IsEmpty)
+        var read = new HashSet<string>();
+        // Those that are furthest behind come first: however early collections are cut short, each gets further.
+        foreach (var jobs in list.Jobs.Values.OrderBy(job => progress[job.Name].Watermark).Chunk(StoredAtATime))
+            read.UnionWith(await CountAsync(jobs, progress, failures, state, cancellationToken));
+        if (read.Count == 0 && !failures.IsEmpty)
             throw failures.MinBy(failure => failure.Key).Value;
 
-        var batch = state.Begin();
-        foreach (var (name, job) in list.Jobs)
-        {
-            var settled = lists.TryGetValue(name, out var read)
-                ? memory[name].Count(job, read, progress[name], ThresholdOf(job, state), run => KeyOf(job, run), batch, now)
-                : progress[name];
-            settled.Store(name, batch); // Of a job that failed, too, so that one just created is still known to be new.
-        }
-
-        GlueJobProgress.StoreListed(list.ReadAt, batch);
-        batch.Commit();
-
+        var now = source.Clock.UtcNow;
         var budget = isFirst ? FirstReading : Interval / 2 < LongestReading ? Interval / 2 : LongestReading;
         await ReadHistoriesAsync(list.Jobs, failures, state, now, budget, cancellationToken);
-        return Tell(list, lists, failures, state, now);
+        return Tell(list, read, failures, state, now);
     }
 
     protected internal override void Write(GlueJobsSnapshot snapshot, MetricSink sink)
@@ -114,6 +106,42 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
             if (!memory.TryGetValue(name, out var known) || known.CreatedOn != job.CreatedOn)
                 memory[name] = new(job.CreatedOn);
         }
+    }
+
+    /// <summary>How far each job is counted. What is seen for the first time is stored as seen before its runs are read, however that goes.</summary>
+    private Dictionary<string, GlueJobProgress> Meet(GlueJobList list, SourceLedger state)
+    {
+        var now = source.Clock.UtcNow;
+        var progress = list.Jobs.Values.ToDictionary(job => job.Name, job => GlueJobProgress.Of(job, state, now));
+        var batch = state.Begin();
+        foreach (var (name, known) in progress)
+            known.Store(name, batch);
+        GlueJobProgress.StoreListed(list.ReadAt, batch);
+        batch.Commit();
+        return progress;
+    }
+
+    /// <summary>Reads the runs of some jobs, and counts those that are settled.</summary>
+    /// <returns>The jobs whose runs could be read.</returns>
+    private async Task<ICollection<string>> CountAsync(
+        IReadOnlyList<GlueJob> jobs, IReadOnlyDictionary<string, GlueJobProgress> progress, ConcurrentDictionary<string, AwsException> failures, SourceLedger state,
+        CancellationToken cancellationToken)
+    {
+        var now = source.Clock.UtcNow;
+        var lists = new ConcurrentDictionary<string, GlueRunList>();
+        await ForEachAsync(
+            jobs.Select(job => job.Name), failures,
+            async (name, token) => lists[name] = await runs.ReadAsync(name, progress[name].Watermark, memory[name].PageSize, token), cancellationToken);
+
+        var batch = state.Begin();
+        foreach (var job in jobs)
+        {
+            if (lists.TryGetValue(job.Name, out var read))
+                memory[job.Name].Count(job, read, progress[job.Name], ThresholdOf(job, state), run => KeyOf(job, run), batch, now).Store(job.Name, batch);
+        }
+
+        batch.Commit();
+        return lists.Keys;
     }
 
     /// <summary>Does the same for many jobs; one that fails, or turns out to be deleted, does not keep the others from it.</summary>
@@ -168,22 +196,21 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
     }
 
     private GlueJobsSnapshot Tell(
-        GlueJobList list, IReadOnlyDictionary<string, GlueRunList> lists, IReadOnlyDictionary<string, AwsException> failures, SourceLedger state,
-        DateTimeOffset now)
+        GlueJobList list, IReadOnlySet<string> read, IReadOnlyDictionary<string, AwsException> failures, SourceLedger state, DateTimeOffset now)
     {
         var jobs = list.Jobs;
         var told = ImmutableArray.CreateBuilder<GlueJobStatus>();
-        foreach (var (name, job) in jobs.Where(job => lists.ContainsKey(job.Key) || failures.ContainsKey(job.Key)))
+        foreach (var (name, job) in jobs.Where(job => read.Contains(job.Key) || failures.ContainsKey(job.Key)))
         {
             var known = memory[name];
-            if (lists.ContainsKey(name))
+            if (read.Contains(name))
                 known.Told = (known.Tell(job, state, ThresholdOf(job, state)), now);
             // The status of a job that failed is told on until it is stale, as a collector's is.
             if (known.Told is var (status, at) && now - at < 3 * Interval)
                 told.Add(status);
         }
 
-        shown = [.. jobs.Keys.Where(name => lists.ContainsKey(name) || failures.ContainsKey(name))];
+        shown = [.. jobs.Keys.Where(name => read.Contains(name) || failures.ContainsKey(name))];
         return new(told.ToImmutable(), FailureOf(list, failures));
     }
 

@@ -25,13 +25,12 @@ public sealed class CollectorCatalogTests
         """;
 
     // Asked what they declare, and never run: they need no ledger.
-    private static readonly IReadOnlyList<ICollector> Collectors =
-    [
-        .. CollectorCatalog.Create(
-            ExporterConfiguration.Parse(EverySource, environment: _ => "any"),
-            new(Ledger: null!, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { }),
-            new AnonymousAWSCredentials()).Select(scheduled => scheduled.Collector),
-    ];
+    private static readonly IReadOnlyList<ScheduledCollector> Scheduled = CollectorCatalog.Create(
+        ExporterConfiguration.Parse(EverySource, environment: _ => "any"),
+        new(Ledger: null!, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { }),
+        new AnonymousAWSCredentials());
+
+    private static readonly IReadOnlyList<ICollector> Collectors = [.. Scheduled.Select(scheduled => scheduled.Collector)];
 
     [Fact]
     public void Every_collector_that_is_written_is_listed()
@@ -51,6 +50,14 @@ public sealed class CollectorCatalogTests
         Assert.Equal(families.Distinct(), families);
         Assert.Equal(Collectors.Select(collector => collector.Name).Distinct(), Collectors.Select(collector => collector.Name));
     }
+
+    [Theory]
+    [InlineData("airflow_tasks", 15)]
+    [InlineData("glue_jobs", 15)]
+    [InlineData("dynamodb_tables", 5)]
+    [InlineData("cloudwatch", 2)]
+    public void What_reads_back_over_many_pages_may_take_longer(string collector, int minutes) =>
+        Assert.Equal(TimeSpan.FromMinutes(minutes), Scheduled.Single(scheduled => scheduled.Collector.Name == collector).Options.Timeout);
 
     [Fact]
     public void The_documentation_lists_every_metric()

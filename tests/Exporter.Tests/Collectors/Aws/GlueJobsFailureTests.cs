@@ -110,6 +110,38 @@ public sealed class GlueJobsFailureTests : IDisposable
         Assert.Equal(1, rig.Counted(Runs, "new", "SUCCEEDED"));
     }
 
+    /// <summary>Of a large account, the first poll reads the runs of a week.</summary>
+    [Fact]
+    public async Task A_collection_that_is_cut_short_goes_on_where_it_ended()
+    {
+        var names = Enumerable.Range(0, 60).Select(i => $"job{i:00}").ToArray();
+        AddJobs(names);
+        foreach (var job in names)
+        {
+            for (var i = 0; i < 98; i++)
+                Add(job, $"before {i}", -6000 + (60 * i), 1);
+            Add(job, "meanwhile", 0, 0.5);
+        }
+
+        rig.Glue.LargestPage = 20;
+        rig.Glue.Interfere = (_, _) =>
+        {
+            rig.Time.Advance(TimeSpan.FromSeconds(1));
+            return null;
+        };
+        var log = new LogLines();
+        var (page, polls) = ("", 0);
+
+        while (!page.Contains("pipeline_exporter_collector_success{collector=\"glue_jobs\",source=\"aws/eu-west-1\"} 1", StringComparison.Ordinal))
+        {
+            Assert.True(++polls < 6, string.Join('\n', log.All));
+            page = await rig.PublishAsync(log);
+        }
+
+        Assert.Contains("took longer than 120 s", log.All[0], StringComparison.Ordinal);
+        Assert.All(names, job => Assert.Equal(1, rig.Counted(Runs, job, "SUCCEEDED")));
+    }
+
     [Fact]
     public async Task Series_of_a_deleted_job_are_not_published()
     {
