@@ -16,7 +16,7 @@ public sealed class AwsMessagesTests(AlertmanagerFixture alertmanager) : IClassF
         { "GlueHeapHigh", "glue", "job_name", ["role"], true },
         { "GlueExecutorsStarved", "glue", "job_name", [], true },
         { "S3ErrorRate", "s3", "bucket", ["class"], true },
-        { "S3Latency", "s3", "bucket", ["filter_id"], true },
+        { "S3Latency", "s3", "bucket", [], true },
         { "DynamoDBThrottling", "performance_warning", "table", [], false },
         { "DynamoDBLatency", "dynamodb", "table", ["operation"], true },
         { "DynamoDBErrors", "dynamodb", "table", [], true },

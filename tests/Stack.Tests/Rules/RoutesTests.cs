@@ -39,7 +39,7 @@ public sealed class RoutesTests
         { "alertname=GlueHeapHigh severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j role=driver", "team" },
         { "alertname=GlueExecutorsStarved severity=warning family=glue account_id=123456789012 region=eu-west-1 job_name=j", "team" },
         { "alertname=S3ErrorRate severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b class=5xx", "team" },
-        { "alertname=S3Latency severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b filter_id=f", "team" },
+        { "alertname=S3Latency severity=warning family=s3 account_id=123456789012 region=eu-west-1 bucket=b", "team" },
         { "alertname=DynamoDBLatency severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t operation=GetItem", "team" },
         { "alertname=DynamoDBErrors severity=warning family=dynamodb account_id=123456789012 region=eu-west-1 table=t", "team" },
         { "alertname=Watchdog severity=none family=exporter", "watchdog" },
