@@ -19,7 +19,8 @@ internal static partial class CloudWatchBenchmark
     private static readonly (string Name, string Value)[] Keys = [("AWS_ACCESS_KEY_ID", "SIMULATOR"), ("AWS_SECRET_ACCESS_KEY", "simulator-secret")];
 
     /// <param name="program">A built pipeline-exporter; the Release build of this checkout unless given.</param>
-    public static async Task<int> RunAsync(string? program)
+    /// <param name="part">Only what this names: tables, interval or buckets; the last two count and can share the machine.</param>
+    public static async Task<int> RunAsync(string? program, string? part)
     {
         var bin = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../.."));
         program ??= Path.Combine(bin, "Exporter/release/pipeline-exporter");
@@ -27,7 +28,7 @@ internal static partial class CloudWatchBenchmark
         var simulator = Path.Combine(bin, "Simulator.Host/release/pipeline-simulator");
         Console.WriteLine($"{program}: {(native ? "Native AOT" : "JIT")}");
         var report = new Report();
-        foreach (var tables in (int[])[1_250, 6_250, 125])
+        foreach (var tables in part is null or "tables" ? [1_250, 6_250, 125] : Array.Empty<int>())
         {
             // Against which it is measured: others at 10,000 and 50,000 series.
             (double? First, double? Cpu, double? Memory, double? Later)? targets = tables switch
@@ -39,8 +40,10 @@ internal static partial class CloudWatchBenchmark
             await TablesAsync(report, program, simulator, tables, targets);
         }
 
-        await EveryFiveMinutesAsync(report, program, simulator);
-        await BucketsAsync(report, program, simulator);
+        if (part is null or "interval")
+            await EveryFiveMinutesAsync(report, program, simulator);
+        if (part is null or "buckets")
+            await BucketsAsync(report, program, simulator);
         return report.ExitCode;
     }
 
@@ -77,7 +80,7 @@ internal static partial class CloudWatchBenchmark
 
         // With a state file every metric is asked for at once, of all that was missed.
         billed = await BilledAsync(exporter);
-        await run.RestartAsync();
+        await run.RestartAsync(after: TimeSpan.FromMinutes(3));
         await FirstCollectionAsync(report, run.Exporter, $"{name}: restart", tables, targets, billed + (tables * MetricsOfTable));
     }
 
@@ -210,10 +213,11 @@ internal static partial class CloudWatchBenchmark
 
         public string Configuration => configuration;
 
-        public async Task RestartAsync()
+        public async Task RestartAsync(TimeSpan after = default)
         {
             if (exporter is not null)
                 await exporter.DisposeAsync();
+            await Task.Delay(after, TimeProvider.System);
             exporter = await AirflowProgram.StartAsync(
                 program,
                 address => [$"--config.file={configuration}", $"--storage.path={Path.Combine(folder.FullName, "state")}", $"--web.listen-address={address.Authority}"],
