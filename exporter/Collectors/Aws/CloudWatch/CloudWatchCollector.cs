@@ -85,8 +85,9 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         await AskAsync(requests, state, speed, now, cancellationToken);
 
         // Until what failed is answered, also when it is not yet due again.
-        var failure = plan.Groups.SelectMany(group => plan[group]).FirstOrDefault(metric => metric.Failure is not null)?.Failure;
-        if (failure is not null && requests.Count > 0 && !requests.Exists(request => request.Questions.Any(question => question.IsComplete)))
+        var metrics = plan.Groups.SelectMany(group => plan[group]).ToList();
+        var failure = metrics.Find(metric => metric.Failure is not null)?.Failure;
+        if (failure is not null && requests.Count > 0 && metrics.TrueForAll(metric => metric.HasFailed))
             throw failure;
         return new([.. spend.Samples(), .. Samples(state, speed, now)], failure);
     }

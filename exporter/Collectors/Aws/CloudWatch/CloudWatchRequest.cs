@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws.CloudWatch;
@@ -13,7 +14,14 @@ internal sealed class CloudWatchRequest
     /// <summary>More than fit on one page would come in many, and take as many calls.</summary>
     private const int MostDatapoints = 100_800;
 
+    /// <summary>Enough to find two questions that CloudWatch does not take among the others; a server that takes none is not asked for each.</summary>
+    private const int MostRefusals = 24;
+
+    private static readonly FrozenSet<string> InvalidCodes = FrozenSet.Create(
+        StringComparer.Ordinal, "ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameterValueException", "InvalidParameterCombination", "InvalidParameterCombinationException");
+
     private readonly List<MetricQuestion> questions = [];
+    private int refusals;
     private double datapointsASecond;
 
     public IReadOnlyList<MetricQuestion> Questions => questions;
@@ -73,7 +81,7 @@ internal sealed class CloudWatchRequest
             {
                 try
                 {
-                    await request.SendAsync(cloudWatch, message, token);
+                    await request.SendAsync(cloudWatch, request.questions, message, token);
                 }
                 catch (AwsException e)
                 {
@@ -94,9 +102,32 @@ internal sealed class CloudWatchRequest
 
     /// <summary>Asks, and follows the answer to its last page. What is complete when a page fails was answered.</summary>
     /// <exception cref="AwsException">A page could not be had; the questions that are not complete were not answered.</exception>
-    private async Task SendAsync(ICloudWatchApi cloudWatch, Action<CloudWatchMessage> message, CancellationToken cancellationToken)
+    private async Task SendAsync(
+        ICloudWatchApi cloudWatch, List<MetricQuestion> asked, Action<CloudWatchMessage> message, CancellationToken cancellationToken)
     {
-        var queries = questions.Select((question, i) => new MetricDataQuery(
+        try
+        {
+            await ReadAsync(cloudWatch, asked, message, cancellationToken);
+        }
+        catch (AwsException e) when (InvalidCodes.Contains(e.Code) && ++refusals <= MostRefusals)
+        {
+            // For one question that CloudWatch does not take it refuses all of the call: by halves that one is found, and hurts no other.
+            if (asked.Count == 1)
+            {
+                Failure = e;
+                return;
+            }
+
+            var half = asked.Count / 2;
+            await SendAsync(cloudWatch, asked[..half], message, cancellationToken);
+            await SendAsync(cloudWatch, asked[half..], message, cancellationToken);
+        }
+    }
+
+    private async Task ReadAsync(
+        ICloudWatchApi cloudWatch, List<MetricQuestion> asked, Action<CloudWatchMessage> message, CancellationToken cancellationToken)
+    {
+        var queries = asked.Select((question, i) => new MetricDataQuery(
             $"m{i}", new(question.Query.Metric, (int)question.Period.TotalSeconds, question.Query.Stat))).ToArray();
         var pages = new AwsPages(AwsService.CloudWatch, CloudWatchOperation.GetMetricData);
         do
@@ -110,11 +141,11 @@ internal sealed class CloudWatchRequest
             }
 
             foreach (var result in page.MetricDataResults)
-                Take(result);
+                Take(result, asked);
             pages.Read(page.NextToken);
         }
         while (pages.More);
-        foreach (var question in questions)
+        foreach (var question in asked)
         {
             if (!question.IsComplete)
                 question.Failure ??= "CloudWatch left it out of its answer";
@@ -147,11 +178,11 @@ internal sealed class CloudWatchRequest
         }
     }
 
-    private void Take(MetricDataResult? result)
+    private static void Take(MetricDataResult? result, List<MetricQuestion> asked)
     {
-        if (result is not { Id: ['m', .. var number] } || !int.TryParse(number, out var index) || index < 0 || index >= questions.Count)
+        if (result is not { Id: ['m', .. var number] } || !int.TryParse(number, out var index) || index < 0 || index >= asked.Count)
             return;
-        var question = questions[index];
+        var question = asked[index];
         if (result.Timestamps.Count != result.Values.Count)
         {
             question.Failure = "its times and values do not fit each other";

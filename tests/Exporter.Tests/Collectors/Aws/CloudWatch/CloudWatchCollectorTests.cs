@@ -565,6 +565,36 @@ public sealed class CloudWatchCollectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_question_that_CloudWatch_does_not_take_hurts_no_other_of_its_call()
+    {
+        var tables = Enumerable.Range(0, 100).Select(i => $"table{i}").ToList();
+        tables.ForEach(table => Publish(Requests(table), 0, 30, 5));
+        await rig.DiscoverAsync();
+        rig.CloudWatch.Interfere = (operation, body) => operation == "GetMetricData" && body.ToJsonString().Contains("table42\"", StringComparison.Ordinal)
+            ? FakeCloudWatch.Error(400, "ValidationError")
+            : null;
+
+        await rig.RunAsync(10 * Minute);
+        var snapshot = await rig.Collector.CollectAsync(CancellationToken.None);
+
+        Assert.Equal("ValidationError", Assert.IsType<AwsException>(rig.Collector.FailureIn(snapshot)).Code);
+        Assert.All(tables, table => Assert.Equal(table == "table42" ? 0 : 8 * 5, rig.Counted(FakeGroup.Requests, table, "GetItem")));
+    }
+
+    [Fact]
+    public async Task A_server_that_takes_no_question_is_not_asked_for_each()
+    {
+        for (var i = 0; i < 500; i++)
+            Requests($"table{i}");
+        await rig.DiscoverAsync();
+        rig.CloudWatch.Interfere = (operation, _) => operation == "GetMetricData" ? FakeCloudWatch.Error(400, "ValidationError") : null;
+
+        await Assert.ThrowsAsync<AwsException>(rig.CollectAsync);
+
+        Assert.InRange(rig.CloudWatch.Count("GetMetricData"), 10, 40);
+    }
+
+    [Fact]
     public async Task A_refused_listing_names_the_missing_action_and_leaves_the_declared_ones()
     {
         using var declared = new CloudWatchRig(() => [new FakeGroup(Minute) { Declared = { ("orders", "PutItem") } }]);
