@@ -22,6 +22,7 @@ internal sealed record AwsService(string Id, string SigningName, string JsonVers
     public static readonly AwsService S3 = new("S3", "s3", "")
     {
         AnswersXml = true,
+        BillsRefusals = true,
         Actions = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["ListBuckets"] = "ListAllMyBuckets",
@@ -51,6 +52,9 @@ internal sealed record AwsService(string Id, string SigningName, string JsonVers
 
     /// <summary>Good answers are XML, and never empty.</summary>
     public bool AnswersXml { get; init; }
+
+    /// <summary>AWS takes as much for an answer that something is not there, or not allowed, as for any other; for its own errors nothing.</summary>
+    public bool BillsRefusals { get; init; }
 
     private string? ActionPrefix { get; init; }
 

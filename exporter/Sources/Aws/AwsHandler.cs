@@ -108,6 +108,8 @@ internal sealed class AwsHandler : DelegatingHandler
             var error = await AwsError.ReadAsync(response, service, operation, keys, credentials.CanRenew, time.GetUtcNow(), cancellationToken);
             clock.Observe(response.Headers.Date);
             observe(error.IsThrottling ? RequestOutcome.Throttled : RequestOutcome.Error);
+            if (service.BillsRefusals && response.StatusCode < HttpStatusCode.InternalServerError)
+                usage.Answered(service, operation);
             if (error.IsThrottling)
                 pace?.Throttled();
             if (service.HandedOn.Contains(error.Code))

@@ -170,6 +170,25 @@ public sealed class S3BucketsTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(404, "NoSuchLifecycleConfiguration", 1)]
+    [InlineData(403, "AccessDenied", 1)]
+    [InlineData(503, "SlowDown", 0)]
+    public async Task A_refusal_costs_as_much_as_an_answer_and_an_error_of_S3_nothing(int status, string code, long billed)
+    {
+        stores.Interfere = (operation, _) => operation == "GetBucketLifecycleConfiguration" ? FakeStores.S3Error(status, code) : null;
+        try
+        {
+            await stores.Source.S3.GetBucketLifecycleConfigurationAsync("a", default);
+        }
+        catch (AwsException e)
+        {
+            Assert.Equal(code, e.Code);
+        }
+
+        Assert.Equal(billed, stores.Source.Usage.Requests.GetValueOrDefault(("S3", "GetBucketLifecycleConfiguration")));
+    }
+
+    [Theory]
     [InlineData("ListBucketMetricsConfigurations", 404, "NoSuchBucket")]
     [InlineData("GetBucketLifecycleConfiguration", 404, "NoSuchBucket")]
     [InlineData("GetBucketLifecycleConfiguration", 301, "PermanentRedirect")]
