@@ -38,10 +38,12 @@ internal static class Cost
             var context = new CollectorContext(ledger, TimeProvider.System, NullLoggerFactory.Instance, static (_, _) => { });
             if (configuration.Aws.IsEmpty)
                 await output.WriteLineAsync("The configuration names no AWS source: nothing of it costs anything.");
-            var failed = false;
+            var estimates = new List<Estimate>();
             foreach (var (settings, collectors) in CollectorCatalog.AwsCollectorsOf(configuration, context, keys))
-                failed |= !await TellAsync(settings, collectors.OfType<IPlannedCollector>().ToList(), output, cancellationToken);
-            return failed ? 1 : 0;
+                estimates.Add(await Estimate.OfAsync(settings, collectors.OfType<IPlannedCollector>().ToList(), cancellationToken));
+            foreach (var estimate in estimates)
+                await TellAsync(estimate, [.. estimates.Where(other => other.Account == estimate.Account)], output);
+            return estimates.TrueForAll(estimate => !estimate.Problems.Any()) ? 0 : 1;
         }
         finally
         {
@@ -49,25 +51,17 @@ internal static class Cost
         }
     }
 
-    private static async Task<bool> TellAsync(
-        AwsSettings settings, IReadOnlyList<IPlannedCollector> collectors, TextWriter output, CancellationToken cancellationToken)
+    /// <param name="account">Of the same account, this one included.</param>
+    private static async Task TellAsync(Estimate estimate, IReadOnlyList<Estimate> account, TextWriter output)
     {
         var table = new List<string[]> { new[] { "collector", "asks", "every", "requests/day", "billed metrics/day", "USD/day" } };
-        var problems = new List<string>();
-        var other = 0.0;
-        foreach (var collector in collectors)
+        foreach (var (collector, plan) in estimate.Plans)
         {
-            var plan = await CollectorPlan.OfAsync(collector, cancellationToken);
-            if (plan.Problem is { } problem)
-                problems.Add($"{collector.Name} could not be looked at: {problem}");
             foreach (var planned in plan.Requests)
-            {
-                other += planned.UsdADay;
                 table.Add([collector.Name, planned.Operation, Text(collector.Interval), Number(planned.ADay), "", planned.UsdADay > 0 ? Usd(planned.UsdADay) : "0"]);
-            }
         }
 
-        var cloudWatch = collectors.OfType<CloudWatchCollector>().Single().Plan;
+        var cloudWatch = estimate.CloudWatch;
         var groups = cloudWatch.Groups.Select(group => (Group: group, Queries: cloudWatch[group].Select(metric => metric.Query).ToList())).ToList();
         foreach (var (group, queries) in groups)
         {
@@ -76,18 +70,16 @@ internal static class Cost
                 Number(CloudWatchCost.BilledPerDay(queries, group.Interval)), Usd(CloudWatchCost.UsdPerDay(queries, group.Interval))]);
         }
 
-        var total = other + cloudWatch.Costs.Sum(cost => cost.UsdPerDay);
-        table.Add(["total", "", "", "", "", Usd(total)]);
+        table.Add(["total", "", "", "", "", Usd(estimate.Total)]);
 
-        await output.WriteLineAsync($"aws/{settings.Name}: a day by AWS's price list of 2026-09, if every metric has a datapoint whenever it is asked for; idle ones are asked for less often.");
+        await output.WriteLineAsync($"aws/{estimate.Settings.Name}: a day by AWS's price list of 2026-09, if every metric has a datapoint whenever it is asked for; idle ones are asked for less often.");
         await WriteAsync(table, output);
         await output.WriteLineAsync("What other intervals would change, in USD a day:");
         await WriteAsync([.. groups.Select(one => Changes(one.Group, one.Queries))], output);
-        await TellBrakeAsync(settings, cloudWatch, total, other, output);
-        foreach (var problem in problems)
+        await TellBrakeAsync(estimate, account, output);
+        foreach (var problem in estimate.Problems)
             await output.WriteLineAsync(problem);
         await output.WriteLineAsync();
-        return problems.Count == 0;
     }
 
     private static string[] Changes(CloudWatchGroup group, IReadOnlyList<CloudWatchQuery> queries)
@@ -102,20 +94,25 @@ internal static class Cost
         ];
     }
 
-    private static async Task TellBrakeAsync(AwsSettings settings, CloudWatchPlan plan, double total, double other, TextWriter output)
+    // The brake is of the account: its regions share the limit, in proportion to what they plan.
+    private static async Task TellBrakeAsync(Estimate estimate, IReadOnlyList<Estimate> account, TextWriter output)
     {
-        if (settings.MaxUsdPerDay is not { } limit)
+        if (estimate.Settings.MaxUsdPerDay is not { } limit)
             return;
+        var total = account.Sum(one => one.Total);
+        var together = account.Count > 1 ? $"the {account.Count} regions of account {estimate.Account}, {Usd(total)} USD a day together" : null;
         if (total <= (double)limit)
         {
-            await output.WriteLineAsync($"max_usd_per_day: {limit} is enough.");
+            await output.WriteLineAsync($"max_usd_per_day: {limit} is enough{(together is null ? "" : $" for {together}")}.");
             return;
         }
 
-        var slowed = SpendBrake.Intervals(plan.Costs, (double)limit - other, Day)
+        var planned = account.Sum(one => one.Metrics);
+        var share = planned > 0 ? estimate.Metrics / planned : 1;
+        var slowed = SpendBrake.Intervals(estimate.CloudWatch.Costs, ((double)limit - account.Sum(one => one.Requests)) * share, Day)
             .Where(group => group.Value != group.Key.Interval)
             .Select(group => group.Value is { } interval ? $"{group.Key.Name} every {interval.TotalMinutes.ToString("0", CultureInfo.InvariantCulture)}m" : $"{group.Key.Name} not at all");
-        await output.WriteLineAsync($"max_usd_per_day: {limit} is exceeded: {string.Join(", ", slowed)}.");
+        await output.WriteLineAsync($"max_usd_per_day: {limit} is exceeded{(together is null ? "" : $" by {together}")}: {string.Join(", ", slowed)}.");
     }
 
     private static async Task WriteAsync(IReadOnlyList<string[]> rows, TextWriter output)
@@ -140,4 +137,29 @@ internal static class Cost
     private static string Usd(double usd) => usd.ToString(usd < 0.995 ? "0.####" : "#,##0.00", CultureInfo.InvariantCulture);
 
     private static string Signed(double usd) => (usd < 0 ? "-" : "+") + Usd(Math.Abs(usd));
+
+    /// <summary>What a source will ask for.</summary>
+    /// <param name="Account">Of one that could not be found out, a name that no other has.</param>
+    private sealed record Estimate(AwsSettings Settings, string Account, CloudWatchPlan CloudWatch, IReadOnlyList<(IPlannedCollector Collector, CollectorPlan Plan)> Plans)
+    {
+        /// <summary>US dollars a day for requests.</summary>
+        public double Requests => Plans.Sum(one => one.Plan.Requests.Sum(planned => planned.UsdADay));
+
+        /// <summary>US dollars a day for CloudWatch's metrics.</summary>
+        public double Metrics => CloudWatch.Costs.Sum(cost => cost.UsdPerDay);
+
+        public double Total => Requests + Metrics;
+
+        public IEnumerable<string> Problems =>
+            Plans.Where(one => one.Plan.Problem is not null).Select(one => $"{one.Collector.Name} could not be looked at: {one.Plan.Problem}");
+
+        public static async Task<Estimate> OfAsync(AwsSettings settings, IReadOnlyList<IPlannedCollector> collectors, CancellationToken cancellationToken)
+        {
+            var plans = new List<(IPlannedCollector, CollectorPlan)>();
+            foreach (var collector in collectors)
+                plans.Add((collector, await CollectorPlan.OfAsync(collector, cancellationToken)));
+            var account = collectors[0].Identity?.Labels.First(label => label.Key == "account_id").Value ?? $"of aws/{settings.Name}";
+            return new(settings, account, collectors.OfType<CloudWatchCollector>().Single().Plan, plans);
+        }
+    }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Amazon.Runtime;
 using PipelineExporter.Commands;
 using PipelineExporter.Configuration;
@@ -7,6 +9,8 @@ namespace PipelineExporter.Tests.Commands;
 
 public sealed class CostTests
 {
+    private static readonly AWSCredentials Keys = new BasicAWSCredentials("SIMULATOR", "simulator-secret");
+
     [Fact]
     public async Task It_tells_requests_metrics_and_dollars_and_what_other_settings_would_change()
     {
@@ -21,6 +25,32 @@ public sealed class CostTests
         Assert.Matches(@"cloudwatch +s3_storage: 13 metrics +1d +13 +0.0001\r?\n", text);
         Assert.Matches(@"dynamodb.capacity_interval +1m +5m: -0.1152 +15m: -0.1344 +never: -0.144\r?\n", text);
         Assert.Matches("max_usd_per_day: 0.5 is exceeded: .*dynamodb_capacity every [0-9]+m", text);
+    }
+
+    [Fact]
+    public async Task A_limit_is_held_against_what_all_regions_of_the_account_cost_together()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        var totals = Regex.Matches(await AskAsync(1000), @"total +([0-9.]+)").Select(total => double.Parse(total.Groups[1].Value, CultureInfo.InvariantCulture)).ToArray();
+        Assert.True(totals[1] > 0.02, "a region costs something though it holds nothing");
+
+        var text = await AskAsync(totals[0] + (totals[1] / 2));
+
+        Assert.Equal(2, Regex.Count(text, @"max_usd_per_day: [0-9.]+ is exceeded by the 2 regions of account 123456789012, [0-9.]+ USD a day together: [a-z]"));
+        Assert.Single(Regex.Matches(text, @"max_usd_per_day: [0-9.]+ is enough\.")); // the other account
+        Assert.Equal(2, Regex.Count(await AskAsync(totals[0] + (2 * totals[1])), @"is enough for the 2 regions of account 123456789012, [0-9.]+ USD a day together\."));
+
+        async Task<string> AskAsync(double limit)
+        {
+            string Source(string name, string region, string role) =>
+                $$"""  - { name: {{name}}, region: {{region}}, endpoint_url: "{{simulator.Address}}", glue: {}, s3: {}, dynamodb: {}, max_usd_per_day: {{limit.ToString("0.000", CultureInfo.InvariantCulture)}}{{role}} }""";
+            using var output = new StringWriter();
+            Assert.Equal(0, await Cost.RunAsync(
+                ExporterConfiguration.Parse(string.Join('\n', "aws:", Source("first", "eu-west-1", ""), Source("second", "us-east-1", ""),
+                    Source("other", "eu-west-1", ", role_arn: \"arn:aws:iam::210987654321:role/external-id-required\", external_id: music-streaming"))),
+                Keys, output, default));
+            return output.ToString();
+        }
     }
 
     [Fact]
@@ -40,7 +70,7 @@ public sealed class CostTests
     {
         await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
         using var output = new StringWriter();
-        var code = await Cost.RunAsync(Configuration(simulator.Address, setting), new BasicAWSCredentials("SIMULATOR", "simulator-secret"), output, default);
+        var code = await Cost.RunAsync(Configuration(simulator.Address, setting), Keys, output, default);
         return (code, output.ToString());
     }
 
