@@ -59,12 +59,14 @@ internal static class AwsCollectors
             (resilience ?? new()) with { AttemptTimeout = settings.Timeout }, claim: scope => context.Ledger.Claim(scope, settings.Source.FullName));
         var collectors = ImmutableArray.CreateBuilder<ICollector>();
         var groups = ImmutableArray.CreateBuilder<CloudWatchGroup>();
+        CloudWatchPlan? plan = null;
         if (settings.Glue is { } glue)
         {
             var catalog = new GlueJobCatalog(source, glue.IsSelected, context.Time);
-            collectors.Add(new GlueJobs(source, catalog, context.Ledger, context.Time, glue));
-            if (glue.MetricsInterval is { } interval)
-                groups.Add(new GlueMetricsGroup(catalog, interval, glue.Executors));
+            var metrics = glue.MetricsInterval is { } interval ? new GlueMetricsGroup(catalog, interval, glue.Executors) : null;
+            collectors.Add(new GlueJobs(source, catalog, context.Ledger, context.Time, glue) { Reporting = jobs => metrics?.Report(jobs, plan!) });
+            if (metrics is not null)
+                groups.Add(metrics);
         }
 
         if (settings.S3 is { } s3)
@@ -91,7 +93,7 @@ internal static class AwsCollectors
         }
 
         // Without any group it still counts what the others ask for.
-        var plan = new CloudWatchPlan(groups.DrainToImmutable());
+        plan = new CloudWatchPlan(groups.DrainToImmutable());
         var spend = new AwsSpend(source, budgets, context.Ledger, settings.MaxUsdPerDay);
         collectors.Add(new CloudWatchDiscovery(source, plan, context.Ledger, spend));
         collectors.Add(new CloudWatchCollector(

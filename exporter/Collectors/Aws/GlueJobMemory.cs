@@ -23,6 +23,9 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
     /// <summary>As it was last told, and when.</summary>
     public (GlueJobStatus Status, DateTimeOffset At)? Told { get; set; }
 
+    /// <summary>Whether a run is in progress, or ended since then.</summary>
+    public bool HasRunSince(DateTimeOffset at) => active.Count > 0 || lastRun?.Ended >= at;
+
     /// <summary>Counts the runs that are settled now, and gives how far they are.</summary>
     /// <param name="threshold">As it was published: the runs that ended meanwhile have no part in it.</param>
     public GlueJobProgress Count(

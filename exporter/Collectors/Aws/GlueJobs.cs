@@ -28,11 +28,17 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
     private static readonly TimeSpan FirstReading = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestReading = TimeSpan.FromSeconds(30);
 
+    /// <summary>CloudWatch has the last datapoints of a run some minutes after its end, and lists a metric that is new half an hour after its first.</summary>
+    private static readonly TimeSpan Reported = TimeSpan.FromHours(1);
+
     private readonly GlueRuns runs = new(source);
     private readonly Dictionary<string, GlueJobMemory> memory = [];
 
     // The jobs of the last poll; null before the first.
     private FrozenSet<string>? shown;
+
+    /// <summary>Told after each collection which jobs report to CloudWatch just now, or did a moment ago.</summary>
+    public Action<IReadOnlyCollection<string>> Reporting { get; init; } = static _ => { };
 
     public override string Name => "glue_jobs";
 
@@ -85,6 +91,7 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
         var now = source.Clock.UtcNow;
         var budget = isFirst ? FirstReading : Interval / 2 < LongestReading ? Interval / 2 : LongestReading;
         await ReadHistoriesAsync(list.Jobs, failures, state, now, budget, cancellationToken);
+        Reporting([.. list.Jobs.Values.Where(job => job.ReportsSpark && memory[job.Name].HasRunSince(now - Reported)).Select(job => job.Name)]);
         return Tell(list, read, failures, state, now);
     }
 

@@ -50,6 +50,9 @@ internal sealed record GlueJob
 
     /// <summary>Its runs are meant to go on for ever.</summary>
     public bool IsStreaming => Command?.Name == "gluestreaming";
+
+    /// <summary>Its runs report Spark's metrics to CloudWatch.</summary>
+    public bool ReportsSpark => DefaultArguments is { MetricsEnabled: true } && (IsStreaming || Command?.Name == "glueetl");
 }
 
 internal sealed record GlueJobCommand

@@ -8,6 +8,7 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 /// <summary>
 /// What Spark reports of Glue jobs to CloudWatch while their runs are in progress, all runs of a job together (JobRunId=ALL): a
 /// run's own series would grow without end, and add up to the same. Names differ between versions of Glue: what is listed is asked for.
+/// What alerts are made of does not wait for the list, which tells of a run half an hour late when the job never ran, or not for two weeks.
 /// </summary>
 internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan interval, bool executors) : CloudWatchGroup(interval)
 {
@@ -47,12 +48,12 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
         Counter("ALL.s3.filesystem.read_bytes", "aws_glue_s3_read_bytes_total", "Bytes that runs of the job read from S3.", type: "gauge"),
         Counter("ALL.s3.filesystem.write_bytes", "aws_glue_s3_written_bytes_total", "Bytes that runs of the job wrote to S3.", type: "gauge"),
         new("driver.aggregate.elapsedTime", "count", "Average", ElapsedTime, null, MillisecondsOfSecond) { Cadence = CloudWatchCadence.FiveMinutes },
-        Gauge("driver.ExecutorAllocationManager.executors.numberAllExecutors", "Average", "aws_glue_executors", "Executors that run, mean of a minute.", 1),
+        Gauge("driver.ExecutorAllocationManager.executors.numberAllExecutors", "Average", "aws_glue_executors", "Executors that run, mean of a minute.", 1) with { IsOfAlerts = true },
         Gauge("driver.ExecutorAllocationManager.executors.numberMaxNeededExecutors", "Maximum", "aws_glue_executors_needed",
-            "Executors that the work at hand could use, the highest of a minute.", 1),
+            "Executors that the work at hand could use, the highest of a minute.", 1) with { IsOfAlerts = true },
         Gauge("driver.BlockManager.disk.diskSpaceUsed_MB", "Average", "aws_glue_disk_used_bytes", "Disk in use by all executors, mean of a minute.", MegabytesOfByte),
-        new("driver.jvm.heap.usage", "gauge", "Average", HeapUsage, "driver", 1),
-        new("ALL.jvm.heap.usage", "gauge", "Average", HeapUsage, "all", 1),
+        new("driver.jvm.heap.usage", "gauge", "Average", HeapUsage, "driver", 1) { IsOfAlerts = true },
+        new("ALL.jvm.heap.usage", "gauge", "Average", HeapUsage, "all", 1) { IsOfAlerts = true },
         new("driver.jvm.heap.used", "gauge", "Average", HeapUsed, "driver", 1),
         new("ALL.jvm.heap.used", "gauge", "Average", HeapUsed, "all", 1),
         new("driver.system.cpuSystemLoad", "gauge", "Average", CpuLoad, "driver", 1),
@@ -61,6 +62,8 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
         new("driver.skewness.stage", "gauge", "Maximum", Skewness, "stage", 1) { IsObservability = true },
         new("driver.skewness.job", "gauge", "Maximum", Skewness, "job", 1) { IsObservability = true },
     ];
+
+    private IReadOnlyCollection<string> running = [];
 
     public override string Name => "glue_metrics";
 
@@ -84,17 +87,34 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
             (await ListAsync(listing, spark)).Select(metric => (spark, metric))))).SelectMany(metrics => metrics);
         if (executors)
             found = found.Concat(await ExecutorsAsync(listing));
-        return
-        [
-            .. from one in found
-               let job = one.metric.Dimensions[0].Value
-               where jobs.ContainsKey(job) && one.metric.Dimensions[2].Value == one.spark.Type
-               select new CloudWatchQuery(one.spark.Target, one.spark.Role is { } role ? [job, role] : [job], one.metric, one.spark.Stat, one.spark.Cadence)
-               {
-                   Divisor = one.spark.Divisor,
-               },
-        ];
+        var listed =
+            from one in found
+            let job = one.metric.Dimensions[0].Value
+            where jobs.ContainsKey(job) && one.metric.Dimensions[2].Value == one.spark.Type
+            select Query(job, one.spark, one.metric);
+        return [.. listed.Concat(Declared(Volatile.Read(ref running).Where(jobs.ContainsKey))).DistinctBy(query => (query.Target, string.Join('\n', query.Labels)))];
     }
+
+    /// <summary>Notes which jobs are reporting, and has CloudWatch asked for what alerts are made of now, not only after the next look at its list.</summary>
+    /// <param name="jobs">Their runs are in progress, or ended a moment ago.</param>
+    public void Report(IReadOnlyCollection<string> jobs, CloudWatchPlan plan)
+    {
+        Volatile.Write(ref running, jobs);
+        if (!plan.Discovered.IsCompleted)
+            return;
+        var missing = plan.NewOf(Declared(jobs));
+        if (missing.Count > 0)
+            plan.Replace(this, [.. plan[this].Select(metric => metric.Query), .. missing]);
+    }
+
+    private static IEnumerable<CloudWatchQuery> Declared(IEnumerable<string> jobs) =>
+        from job in jobs
+        from spark in OfJobs
+        where spark.IsOfAlerts
+        select Query(job, spark, new(Space, $"glue.{spark.Name}", [new("JobName", job), AllRuns, new("Type", spark.Type)]));
+
+    private static CloudWatchQuery Query(string job, Spark spark, CloudWatchMetric metric) =>
+        new(spark.Target, spark.Role is { } role ? [job, role] : [job], metric, spark.Stat, spark.Cadence) { Divisor = spark.Divisor };
 
     private static async Task<IReadOnlyList<CloudWatchMetric>> ListAsync(CloudWatchListing listing, Spark spark)
     {
@@ -132,6 +152,9 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
     private sealed record Spark(string Name, string Type, string Stat, MetricDesc Target, string? Role, double Divisor)
     {
         public CloudWatchCadence Cadence { get; init; } = CloudWatchCadence.Minute;
+
+        /// <summary>It is asked for by name while the job runs, listed or not.</summary>
+        public bool IsOfAlerts { get; init; }
 
         /// <summary>It has the dimension ObservabilityGroup besides.</summary>
         public bool IsObservability { get; init; }

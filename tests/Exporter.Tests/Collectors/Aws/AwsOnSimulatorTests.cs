@@ -246,6 +246,25 @@ public sealed class AwsOnSimulatorTests
         Assert.NotEmpty((await other.OfType<DynamoDbTables>().Single().CollectAsync(default)).Tables);
     }
 
+    [Fact]
+    public async Task Heap_and_executors_of_running_jobs_are_told_though_CloudWatch_lists_nothing()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        using var http = new HttpClient { BaseAddress = simulator.Address };
+        using var fault = new StringContent("""{"source":"cloudwatch","kind":"error","status":400,"match":"ListMetrics"}""", System.Text.Encoding.UTF8, "application/json");
+        (await http.PostAsync(new Uri("simulator/faults", UriKind.Relative), fault)).EnsureSuccessStatusCode();
+        using var ledger = new TemporaryLedger(TimeProvider.System);
+        var collectors = AwsCollectors.For(
+            Collection(simulator.Address), new(ledger.Ledger, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { }), new(), Keys, new() { Retries = 1, Delay = TimeSpan.Zero });
+        Assert.NotNull((await collectors.OfType<CloudWatchDiscovery>().Single().CollectAsync(default)).Failure);
+
+        await collectors.OfType<GlueJobs>().Single().CollectAsync(default);
+        var samples = (await collectors.OfType<CloudWatchCollector>().Single().CollectAsync(default)).Samples;
+
+        foreach (var name in (string[])["aws_glue_jvm_heap_usage_ratio", "aws_glue_executors", "aws_glue_executors_needed"])
+            Assert.Contains(samples, sample => sample.Gauge.Name == name && sample.Labels[0] == "music_streaming_events_stream");
+    }
+
     /// <summary>Whatever both select would be counted twice into the same series.</summary>
     [Fact]
     public async Task Of_two_sources_that_turn_out_to_be_of_one_account_and_region_the_second_fails()

@@ -20,6 +20,32 @@ public sealed class GlueJobsTests : IDisposable
     public void Dispose() => rig.Dispose();
 
     [Fact]
+    public async Task Jobs_that_report_to_CloudWatch_are_known_while_they_run_and_an_hour_longer()
+    {
+        const string enabled = """{"--enable-metrics":"true"}""";
+        rig.Glue.Jobs.AddRange([
+            new("runs", Start.AddDays(-90), 0) { Arguments = enabled },
+            new("streams", Start.AddDays(-90), 0) { Arguments = enabled, Command = "gluestreaming" },
+            new("idle", Start.AddDays(-90), 0) { Arguments = enabled },
+            new("silent", Start.AddDays(-90), 0),
+            new("script", Start.AddDays(-90), 0) { Arguments = enabled, Command = "pythonshell" },
+        ]);
+        foreach (var job in (string[])["runs", "silent", "script"])
+            rig.Glue.Runs.Add(new(job, "1", Start.AddMinutes(-5), Start.AddMinutes(10)));
+        rig.Glue.Runs.Add(new("streams", "1", Start.AddDays(-5), null));
+        rig.Glue.Runs.Add(new("idle", "1", Start.AddDays(-5), Start.AddDays(-4)));
+
+        await rig.PollAsync();
+        Assert.Equal(["runs", "streams"], rig.Reporting);
+        rig.Time.Advance(TimeSpan.FromMinutes(60));
+        await rig.PollAsync();
+        Assert.Equal(["runs", "streams"], rig.Reporting);
+        rig.Time.Advance(TimeSpan.FromMinutes(60));
+        await rig.PollAsync();
+        Assert.Equal(["streams"], rig.Reporting);
+    }
+
+    [Fact]
     public void A_snapshot_is_written_as_gauges()
     {
         var written = GlueRig.Written(rig.Jobs, new GlueJobsSnapshot(

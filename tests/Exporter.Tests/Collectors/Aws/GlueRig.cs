@@ -36,6 +36,9 @@ internal sealed class GlueRig : IDisposable
 
     public GlueJobs Jobs { get; private set; } = null!;
 
+    /// <summary>The jobs that were told to report to CloudWatch after the last collection.</summary>
+    public IReadOnlyCollection<string> Reporting { get; private set; } = [];
+
     /// <summary>By default as the exporter's: what follows from the baseline.</summary>
     public Func<string, TimeSpan?, TimeSpan?> Threshold { get; set; } = (_, fromBaseline) => fromBaseline;
 
@@ -101,7 +104,7 @@ internal sealed class GlueRig : IDisposable
         ledger = new(StateFile.Open(directory.FullName, Time, NullLogger.Instance), new ScrapeLog(), Time, LedgerOptions.Default);
         source = Glue.Source();
         catalog = new(source, nowSelected ?? isSelected, Time);
-        Jobs = new(source, catalog, ledger, Time, new(nowSelected ?? isSelected, Threshold, TimeSpan.FromMinutes(1)));
+        Jobs = new(source, catalog, ledger, Time, new(nowSelected ?? isSelected, Threshold, TimeSpan.FromMinutes(1))) { Reporting = jobs => Reporting = jobs };
     }
 
     private void Stop()

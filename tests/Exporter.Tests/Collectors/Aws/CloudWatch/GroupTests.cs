@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Metrics;
 
@@ -128,6 +130,36 @@ public sealed class GroupTests
         Assert.Equal(7, gauges["aws_s3_errors_last_5m(raw,EntireBucket,5xx)"]);
         Assert.Equal(2, gauges["aws_s3_first_byte_latency_seconds(raw,EntireBucket,p99)"]);
         Assert.Equal(4 * 6, Counted(rig, "aws_s3_requests_total", "raw", "EntireBucket", "get"));
+    }
+
+    [Fact]
+    public async Task Heap_and_executors_of_a_job_are_asked_for_as_soon_as_it_runs()
+    {
+        using var glue = new FakeGlue(new FakeTimeProvider());
+        glue.Jobs.Add(new("new", DateTimeOffset.UnixEpoch, 0));
+        using var catalog = new GlueJobCatalog(glue.Source(), _ => true, new FakeTimeProvider());
+        var group = new GlueMetricsGroup(catalog, Minute, executors: false);
+        using var rig = new CloudWatchRig(() => [group]);
+        (string, string)[] dimensions = [("JobName", "new"), ("JobRunId", "ALL"), ("Type", "gauge")];
+        var heap = rig.CloudWatch.Add("Glue", "glue.driver.jvm.heap.usage", dimensions);
+        var needed = rig.CloudWatch.Add("Glue", "glue.driver.ExecutorAllocationManager.executors.numberMaxNeededExecutors", dimensions);
+        (heap.IsListed, needed.IsListed) = (false, false);
+        Publish(rig, 0.95, heap);
+        Publish(rig, 7, needed);
+        await rig.DiscoverAsync();
+        Assert.DoesNotContain("aws_glue_jvm_heap_usage_ratio(new,driver)", (await rig.RunAsync(2 * Minute)).Keys);
+
+        group.Report(["new"], rig.Plan);
+
+        var gauges = await rig.CollectAsync();
+        Assert.Equal((0.95, 7), (gauges["aws_glue_jvm_heap_usage_ratio(new,driver)"], gauges["aws_glue_executors_needed(new)"]));
+        Assert.Equal(4, rig.Plan[group].Length);
+        heap.IsListed = true;
+        await rig.DiscoverAsync(); // it is still asked for once, listed or not
+        Assert.Equal(4, rig.Plan[group].Length);
+        group.Report([], rig.Plan);
+        await rig.DiscoverAsync();
+        Assert.Equal(["aws_glue_jvm_heap_usage_ratio"], rig.Plan[group].Select(metric => metric.Query.Target.Name));
     }
 
     private static void Publish(CloudWatchRig rig, double value, FakeMetric metric)
