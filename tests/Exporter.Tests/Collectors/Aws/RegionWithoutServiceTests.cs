@@ -26,6 +26,8 @@ public sealed class RegionWithoutServiceTests
         Assert.Equal(failing.Length, both.Troubled.Log.All.Count);
         var others = both.Control.Status.Keys.Except(failing).Except(["cloudwatch"]).ToList();
         Assert.Equal(both.Control.Shown(others.Contains), both.Troubled.Shown(others.Contains));
+        if (failing.Contains("cloudwatch"))
+            return;
         // Of the services that are there, CloudWatch's sums are the same.
         var (control, troubled) = (both.Control.Counted(), both.Troubled.Counted());
         Assert.All(troubled.Where(one => control.ContainsKey(one.Key)), one => Assert.Equal(control[one.Key].Value, one.Value.Value));
