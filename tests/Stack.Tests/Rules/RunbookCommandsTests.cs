@@ -54,7 +54,7 @@ public sealed partial class RunbookCommandsTests
         await Parallel.ForEachAsync(commands, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken }, async (command, _) =>
         {
             var result = await Command.RunAsync(
-                "env", ["AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true", "/usr/bin/aws", .. Words(command).Skip(1), "--generate-cli-skeleton", "input"]);
+                "env", ["AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true", "/usr/bin/aws", .. Words(Number.Replace(command, "1")).Skip(1), "--generate-cli-skeleton", "input"]);
             if (result.ExitCode != 0)
                 refused.Add($"{command}\n{result.Error}");
         });
@@ -62,6 +62,24 @@ public sealed partial class RunbookCommandsTests
         Assert.NotEmpty(commands);
         Assert.Empty(refused);
     }
+
+    /// <summary>A number that was right for one table halves the capacity of another.</summary>
+    [Fact]
+    public void A_command_that_changes_something_leaves_its_numbers_to_who_types_it() => Assert.All(
+        AlertRule.Names.SelectMany(Statements).Where(statement => Change.IsMatch(statement)),
+        command => Assert.DoesNotMatch(@"[ =]\d+\b", command));
+
+    [Fact]
+    public void Who_types_a_command_of_AWS_has_chosen_account_and_region() => Assert.All(
+        AlertRule.Names.Where(name => Statements(name).Any(statement => AboutOne.IsMatch(statement))),
+        name => Assert.Contains("export AWS_REGION=REGION AWS_PROFILE=PROFILE", Statements(name)));
+
+    /// <summary>Two accounts may have a job or a table of the same name.</summary>
+    [Fact]
+    public void A_query_about_one_job_or_table_says_of_which_account_and_region() => Assert.All(
+        AlertRule.Names.SelectMany(Statements).Where(statement => Query.IsMatch(statement)).SelectMany(query => PromQl.Parse(query).Selectors)
+            .Where(selector => selector.Matchers.Any(matcher => matcher is { Label: "job_name", Value: "JOB" } or { Label: "table", Value: "TABLE" })),
+        selector => Assert.Superset(new HashSet<string>(["account_id", "region"]), selector.Matchers.Select(matcher => matcher.Label).ToHashSet()));
 
     private static bool IsOfOthers(Selector selector) => OfOthers.Any(prefix => selector.Metric.StartsWith(prefix, StringComparison.Ordinal));
 
@@ -99,6 +117,17 @@ public sealed partial class RunbookCommandsTests
     // A query begins with a function, an aggregation or a metric; a command with a word alone, and YAML with a word and a colon.
     [GeneratedRegex(@"^\w+( (by|without) \([^)]*\) )?[({]|^\w+(:\w+)*$|^\w*_\w+ ", RegexOptions.ExplicitCapture)]
     private static partial Regex Query { get; }
+
+    [GeneratedRegex("^aws [a-z-]+ (update|register|start|put|create|delete|reset|batch-stop)-", RegexOptions.ExplicitCapture)]
+    private static partial Regex Change { get; }
+
+    // Of the alert's job, bucket or table; CollectorFailing is of many accounts.
+    [GeneratedRegex("^aws .*(JOB|BUCKET|TABLE)( |$)", RegexOptions.ExplicitCapture)]
+    private static partial Regex AboutOne { get; }
+
+    // Placeholders for numbers, which the AWS CLI reads before it prints a skeleton.
+    [GeneratedRegex(@"\b(READ|WRITE|MAX|WORKERS)\b", RegexOptions.ExplicitCapture)]
+    private static partial Regex Number { get; }
 
     [GeneratedRegex(@"('[^']*'|[^\s'])+")]
     private static partial Regex Word { get; }
