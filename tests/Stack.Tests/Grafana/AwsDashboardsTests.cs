@@ -43,6 +43,7 @@ public sealed partial class AwsDashboardsTests
     [InlineData("Throttled requests", "dynamodb", "Throttled requests", "aws_dynamodb_throttled_requests_total")]
     [InlineData("Successful request latency", "dynamodb", "Successful request latency", "aws_dynamodb_request_latency_seconds")]
     [InlineData("Error rates", "dynamodb", "Error rates", "aws_dynamodb_system_errors_total", "aws_dynamodb_user_errors_total")]
+    [InlineData("Error rates, of conditions", "dynamodb", "Conditions and transactions", "aws_dynamodb_conditional_check_failed_requests_total", "aws_dynamodb_transaction_conflicts_total")]
     [InlineData("Table size", "dynamodb", "Table size", "aws_dynamodb_table_size_bytes")]
     [InlineData("Item count", "dynamodb", "Item count", "aws_dynamodb_table_items")]
     [InlineData("Average item size", "dynamodb", "Average item size", "table:aws_dynamodb_item_size_bytes:avg")]
@@ -69,6 +70,18 @@ public sealed partial class AwsDashboardsTests
     public void What_CloudWatch_costs_has_its_panel(string title, params string[] metrics) => Assert.Superset(
         metrics.ToHashSet(), Metrics(Assert.Single(Load("cloudwatch").Panels, panel => panel.Title == title)));
 
+    /// <summary>Each of two exporters is billed, though of what they count of AWS the higher is the truth.</summary>
+    [Theory]
+    [InlineData("Spent today")]
+    [InlineData("Spent in the time range")]
+    [InlineData("Cost a day, by group")]
+    [InlineData("Metrics billed")]
+    [InlineData("Requests, by operation")]
+    [InlineData("Requests, by outcome")]
+    public void What_two_exporters_ask_and_cost_is_added_up(string title) => Assert.All(
+        Assert.Single(Load("cloudwatch").Panels, panel => panel.Title == title).Targets,
+        target => Assert.DoesNotMatch(@"without \(instance|max by \((?!.*instance)", target.Expression));
+
     [Theory]
     [MemberData(nameof(Files))]
     public void What_is_drawn_for_each_job_bucket_or_table_is_limited_to_the_same_ten_for_the_whole_range(string file) => Assert.All(
@@ -80,6 +93,31 @@ public sealed partial class AwsDashboardsTests
                 if (!target.Instant)
                     Assert.All(PromQl.Parse(target.Expression[ranking.Index..]).Selectors, selector => Assert.Equal("end()", selector.At));
             }));
+
+    /// <summary>Counters move with CloudWatch's minutes, or every five: a shorter interval than ten would be a saw.</summary>
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void What_is_counted_is_drawn_in_intervals_of_ten_minutes(string file) => Assert.All(
+        Dashboard.Load(file).Panels.Where(panel => panel.Targets.Any(target => target.Expression.Contains("$__rate_interval", StringComparison.Ordinal))),
+        panel => Assert.Equal("10m", panel.Json.GetProperty("interval").GetString()));
+
+    /// <summary>An exporter that is down is no success.</summary>
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void What_is_not_known_is_not_shown_as_a_number(string file) => Assert.All(
+        Dashboard.Load(file).Panels.SelectMany(panel => panel.Targets), target => Assert.DoesNotContain("vector(", target.Expression, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("Runs failed")]
+    [InlineData("Success rate")]
+    [InlineData("Success rate, by job")]
+    public void Without_a_run_there_is_neither_success_nor_failure(string title)
+    {
+        var panel = Assert.Single(Load("glue").Panels, panel => panel.Title == title);
+
+        Assert.Equal(["aws_glue_job_runs_total"], Metrics(panel));
+        Assert.Equal("No runs", panel.Json.GetProperty("fieldConfig").GetProperty("defaults").GetProperty("noValue").GetString());
+    }
 
     [Theory]
     [InlineData("glue", "Jobs, beside their baseline")]
@@ -112,6 +150,40 @@ public sealed partial class AwsDashboardsTests
             .SelectMany(selector => selector.Matchers).First(matcher => matcher is { Label: "alertname", Operator: "=~" });
         Assert.All(linking, rule => Assert.Matches($"^({counted.Value})$", rule.Alert));
     }
+
+    /// <summary>What an alert asks of AWS, its chart shows where it begins.</summary>
+    [Theory]
+    [InlineData("glue", "JVM heap in use", "GlueHeapHigh", 0.9)]
+    [InlineData("s3", "Error rate", "S3ErrorRate", 0.01)]
+    [InlineData("s3", "First byte latency", "S3Latency", 1)]
+    [InlineData("dynamodb", "Successful request latency", "DynamoDBLatency", 0.1)]
+    public void A_chart_shows_the_threshold_of_its_alert(string dashboard, string title, string alert, double threshold)
+    {
+        var defaults = Assert.Single(Load(dashboard).Panels, panel => panel.Title == title).Json.GetProperty("fieldConfig").GetProperty("defaults");
+
+        Assert.Equal("dashed", defaults.GetProperty("custom").GetProperty("thresholdsStyle").GetProperty("mode").GetString());
+        Assert.Equal(threshold, defaults.GetProperty("thresholds").GetProperty("steps").EnumerateArray().Last().GetProperty("value").GetDouble());
+        Assert.Contains(AlertRule.All, rule => rule.Alert == alert && rule.Expr.Contains(FormattableString.Invariant($"> {threshold}"), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void The_alerts_of_another_region_are_not_counted_and_those_that_are_lead_to_their_list(string file)
+    {
+        var panel = Assert.Single(Dashboard.Load(file).Panels, panel => panel.Title == "Alerts firing");
+
+        Assert.Contains("region=~\"$region|\"", Assert.Single(panel.Targets).Expression, StringComparison.Ordinal);
+        Assert.Equal("/alerting/list", Assert.Single(panel.Json.GetProperty("fieldConfig").GetProperty("defaults").GetProperty("links").EnumerateArray()).GetProperty("url").GetString());
+    }
+
+    /// <summary>Two regions may have a job or a table of the same name; no two a bucket.</summary>
+    [Theory]
+    [InlineData("glue", "{{job_name}}")]
+    [InlineData("dynamodb", "{{table}}")]
+    public void A_legend_says_of_which_region(string dashboard, string resource) => Assert.All(
+        Load(dashboard).Panels.Where(panel => panel.Type is "timeseries" or "bargauge").SelectMany(panel => panel.Targets)
+            .Select(target => target.Json.GetProperty("legendFormat").GetString()!).Where(legend => legend.Contains(resource, StringComparison.Ordinal)),
+        legend => Assert.Contains($"{resource} {{{{region}}}}", legend, StringComparison.Ordinal));
 
     private static Dashboard Load(string name) => Dashboard.Load($"grafana/dashboards/AWS/{name}.json");
 
