@@ -75,6 +75,17 @@ internal sealed class CloudWatchPlan(ImmutableArray<CloudWatchGroup> groups)
         }
     }
 
+    /// <summary>Adds to what is asked for of a group, until its next discovery, the queries of which the plan knows no series yet.</summary>
+    public void Add(CloudWatchGroup group, IEnumerable<CloudWatchQuery> queries)
+    {
+        lock (gate)
+        {
+            var added = NewOf(queries);
+            if (added.Count > 0)
+                Replace(group, [.. this[group].Select(metric => metric.Query), .. added], isWhole: false);
+        }
+    }
+
     public void SetDiscovered() => discovered.TrySetResult();
 
     /// <summary>Whether a series is in the plan. Until all of its group was discovered once, it is: what was counted before a restart is not hidden by a refusal.</summary>

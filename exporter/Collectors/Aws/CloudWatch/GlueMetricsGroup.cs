@@ -102,9 +102,7 @@ internal sealed partial class GlueMetricsGroup(GlueJobCatalog catalog, TimeSpan 
         Volatile.Write(ref running, jobs);
         if (!plan.Discovered.IsCompleted)
             return;
-        var missing = plan.NewOf(Declared(jobs));
-        if (missing.Count > 0)
-            plan.Replace(this, [.. plan[this].Select(metric => metric.Query), .. missing]);
+        plan.Add(this, Declared(jobs));
     }
 
     private static IEnumerable<CloudWatchQuery> Declared(IEnumerable<string> jobs) =>
