@@ -18,7 +18,7 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 
     internal Dictionary<MetricDesc, Dictionary<string[], PeriodSums?>> Periods { get; } = [];
 
-    internal Dictionary<string, string> Values { get; } = [];
+    internal Dictionary<string, string?> Values { get; } = [];
 
     /// <summary>
     /// Records an event. True the first time ever; false for one known, and for one so old that its key may have been
@@ -90,6 +90,9 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 
     /// <summary>Stores a text under a name, in the same transaction as what was counted.</summary>
     public void SetValue(string name, string value) => Values[name] = value;
+
+    /// <summary>Forgets a text, if there is one of this name.</summary>
+    public void RemoveValue(string name) => Values[name] = null;
 
     /// <summary>Stores all of it in one transaction; then, and only then, it counts.</summary>
     /// <exception cref="StateException">Nothing was stored or counted; the next poll will see the events again.</exception>

@@ -54,6 +54,13 @@ internal sealed class SourceLedger
             return values.GetValueOrDefault(name);
     }
 
+    /// <summary>The names, of those that begin like this, under which a text is stored.</summary>
+    public IReadOnlyList<string> ValueNames(string prefix)
+    {
+        lock (gate)
+            return [.. values.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))];
+    }
+
     /// <summary>Starts a change that takes effect as a whole when it is committed, or not at all.</summary>
     public LedgerBatch Begin() => new(this, ledger);
 
@@ -203,7 +210,12 @@ internal sealed class SourceLedger
             }
 
             foreach (var (name, value) in batch.Values)
-                values[name] = value;
+            {
+                if (value is null)
+                    values.Remove(name);
+                else
+                    values[name] = value;
+            }
         }
     }
 

@@ -202,8 +202,10 @@ internal sealed partial class StateFile : IDisposable
                     (p[3].Value, p[4].Value, p[5].Value) = (Blob(s.Value), Blob(s.Shown), s.TouchedDay);
                     p[6].Value = s.Periods is { } periods ? Blob(periods.ToNumbers()) : DBNull.Value;
                 }, "$scope", "$family", "$labels", "$value", "$shown", "$touched", "$periods");
-                Write(transaction, "INSERT OR REPLACE INTO value VALUES ($scope, $name, $value)", change.Values, (v, p) =>
+                Write(transaction, "INSERT OR REPLACE INTO value VALUES ($scope, $name, $value)", [.. change.Values.Where(v => v.Value is not null)], (v, p) =>
                     (p[0].Value, p[1].Value, p[2].Value) = (v.Key.Scope, v.Key.Name, v.Value), "$scope", "$name", "$value");
+                Write(transaction, "DELETE FROM value WHERE scope = $scope AND name = $name", [.. change.Values.Where(v => v.Value is null)], (v, p) =>
+                    (p[0].Value, p[1].Value) = (v.Key.Scope, v.Key.Name), "$scope", "$name");
                 transaction.Commit();
                 return true;
             });
@@ -427,7 +429,8 @@ internal sealed class StateChange
 
     public List<StoredSeries> Series { get; } = [];
 
-    public Dictionary<(string Scope, string Name), string> Values { get; } = [];
+    /// <summary>Null for what is deleted.</summary>
+    public Dictionary<(string Scope, string Name), string?> Values { get; } = [];
 
     public bool IsEmpty => Events.Count + Families.Count + Series.Count + Values.Count == 0;
 }

@@ -11,6 +11,7 @@ namespace PipelineExporter.Collectors.Aws;
 internal sealed record GlueJobProgress(DateTimeOffset Baseline, DateTimeOffset Watermark)
 {
     private const string ListedKey = "glue_jobs.listed";
+    private const string JobKey = "glue_jobs.job.";
 
     // A job may be created a moment before it is listed.
     private static readonly TimeSpan ListingDelay = TimeSpan.FromMinutes(1);
@@ -46,7 +47,15 @@ internal sealed record GlueJobProgress(DateTimeOffset Baseline, DateTimeOffset W
     /// <summary>Jobs created before <paramref name="readAt"/> are no longer new.</summary>
     public static void StoreListed(DateTimeOffset readAt, LedgerBatch batch) => batch.SetValue(ListedKey, Format(readAt));
 
-    private static string KeyOf(string job) => $"glue_jobs.job.{job}";
+    /// <summary>Forgets jobs that are gone, when what was counted of them has been forgotten.</summary>
+    public static void Forget(IReadOnlyDictionary<string, GlueJob> jobs, SourceLedger state, LedgerBatch batch)
+    {
+        var counted = state.Counted(GlueRunMetrics.Retries).Select(series => series.Labels[0]).ToHashSet();
+        foreach (var job in state.ValueNames(JobKey).Select(key => key[JobKey.Length..]).Where(job => !jobs.ContainsKey(job) && !counted.Contains(job)))
+            batch.RemoveValue(KeyOf(job));
+    }
+
+    private static string KeyOf(string job) => JobKey + job;
 
     private static string Format(DateTimeOffset at) => at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
 

@@ -123,6 +123,7 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
         var batch = state.Begin();
         foreach (var (name, known) in progress)
             known.Store(name, batch);
+        GlueJobProgress.Forget(list.Jobs, state, batch);
         GlueJobProgress.StoreListed(list.ReadAt, batch);
         batch.Commit();
         return progress;

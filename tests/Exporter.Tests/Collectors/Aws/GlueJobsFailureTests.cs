@@ -157,6 +157,24 @@ public sealed class GlueJobsFailureTests : IDisposable
         Assert.Empty(log.All);
     }
 
+    [Fact]
+    public async Task A_deleted_job_is_forgotten_with_what_was_counted_of_it()
+    {
+        AddJobs("gone", "stays");
+        await rig.PollAsync();
+        rig.Glue.Jobs.RemoveAt(0);
+
+        for (var day = 1; day <= 34; day++)
+            await PollAtAsync(day * 24 * 60);
+        Assert.NotNull(rig.Stored("glue_jobs.job.gone"));
+        for (var day = 35; day <= 38; day++)
+            await PollAtAsync(day * 24 * 60);
+
+        rig.Restart();
+        Assert.Null(rig.Stored("glue_jobs.job.gone"));
+        Assert.NotNull(rig.Stored("glue_jobs.job.stays"));
+    }
+
     [Theory]
     [InlineData("\"ExecutionTime\":1e300,\"DPUSeconds\":1e308")]
     [InlineData("\"ExecutionTime\":1e999,\"DPUSeconds\":-5,\"Attempt\":-3")]

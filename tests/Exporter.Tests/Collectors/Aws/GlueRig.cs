@@ -74,6 +74,9 @@ internal sealed class GlueRig : IDisposable
         return ledger.For(source.Identity!.Scope).Counted(family).Single(series => series.Labels.SequenceEqual(labels)).Value[^1];
     }
 
+    /// <summary>A text of the state file; null when there is none of this name.</summary>
+    public string? Stored(string name) => ledger.For("aws/123456789012/eu-west-1").GetValue(name);
+
     /// <summary>What the state file and its companions hold, as text.</summary>
     public IEnumerable<string> StateFiles()
     {
