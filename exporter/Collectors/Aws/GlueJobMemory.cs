@@ -31,7 +31,6 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
     public GlueJobProgress Count(
         GlueJob job, GlueRunList read, GlueJobProgress progress, TimeSpan? threshold, Func<GlueJobRun, EventKey> keyOf, LedgerBatch batch, DateTimeOffset now)
     {
-        GlueRunMetrics.Declare(batch, job);
         if (History.IsNew)
             History.Begin(read);
         examined = read.Runs.Count(run => GlueRunState.StartOf(run) is not { } start || start >= GlueRuns.OldestOf(progress.Watermark));

@@ -122,7 +122,11 @@ internal sealed class GlueJobs(AwsSource source, GlueJobCatalog catalog, Ledger 
         var progress = list.Jobs.Values.ToDictionary(job => job.Name, job => GlueJobProgress.Of(job, state, now));
         var batch = state.Begin();
         foreach (var (name, known) in progress)
+        {
+            GlueRunMetrics.Declare(batch, list.Jobs[name]);
             known.Store(name, batch);
+        }
+
         GlueJobProgress.Forget(list.Jobs, state, batch);
         GlueJobProgress.StoreListed(list.ReadAt, batch);
         batch.Commit();

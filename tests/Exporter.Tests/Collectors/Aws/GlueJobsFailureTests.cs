@@ -158,6 +158,21 @@ public sealed class GlueJobsFailureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_job_that_is_deleted_before_its_runs_could_be_read_is_not_forgotten_at_once()
+    {
+        rig.Glue.Jobs.Add(new("again", Start.AddMinutes(20), 0) { Deleted = Start.AddMinutes(10) });
+        Add("again", "1", -5, 10);
+        rig.Glue.Interfere = (target, _) => target == "AWSGlue.GetJobRuns" ? FakeGlue.Error(400, "ThrottlingException") : null;
+        await Assert.ThrowsAsync<AwsException>(rig.PollAsync);
+        await PollAtAsync(15);
+        rig.Glue.Interfere = (_, _) => null;
+
+        await PollAtAsync(25);
+
+        Assert.Equal(1, rig.Counted(Runs, "again", "SUCCEEDED"));
+    }
+
+    [Fact]
     public async Task A_deleted_job_is_forgotten_with_what_was_counted_of_it()
     {
         AddJobs("gone", "stays");
