@@ -81,7 +81,8 @@ internal static class CollectorCatalog
         S3 = aws.S3 is { } s3 ? new(name => s3.Buckets.Any(pattern => pattern.IsMatch(name)), s3.PollInterval, s3.StorageInterval, s3.RequestsInterval) : null,
         DynamoDb = aws.DynamoDb is { } dynamoDb
             ? new(
-                name => dynamoDb.Tables.Any(pattern => pattern.IsMatch(name)), dynamoDb.PollInterval,
+                name => dynamoDb.Tables.Any(pattern => pattern.IsMatch(name)),
+                table => thresholds.DynamoDbThrottledRequests.For(aws.Name, table), dynamoDb.PollInterval,
                 dynamoDb.CapacityInterval, dynamoDb.ThrottlesInterval, dynamoDb.OperationsInterval)
             : null,
     };

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace PipelineExporter.Configuration;
 
-/// <summary>How long is too long. Each becomes one series per DAG, task or job, which the alerts compare with and the dashboards draw.</summary>
+/// <summary>How long is too long, and how much too much. Each becomes one series per DAG, task, job or table, which the alerts compare with and the dashboards draw.</summary>
 internal sealed class ThresholdSettings(Section s)
 {
     public DurationThreshold DagRunDuration { get; } = s.ChildOrDefault("dag_run_duration", x => new DurationThreshold(x, "2h", ofTasks: false),
@@ -17,6 +17,9 @@ internal sealed class ThresholdSettings(Section s)
 
     public GlueThreshold GlueJobDuration { get; } = s.ChildOrDefault("glue_job_duration", x => new GlueThreshold(x),
         "How long a run of a Glue job may take, waiting for resources not included. Streaming jobs, which run for ever, have none.");
+
+    public TableThreshold DynamoDbThrottledRequests { get; } = s.ChildOrDefault("dynamodb_throttled_requests", x => new TableThreshold(x),
+        "How many requests to a DynamoDB table may be throttled in five minutes.");
 }
 
 /// <summary>A default and what takes its place for some DAGs or tasks.</summary>
@@ -91,4 +94,29 @@ internal sealed class GlueThresholdOverride(Section s)
         "Holds instead of the default; `never` switches it off, `baseline` is as in the default.");
 
     public bool Fits(string sourceName, string jobName) => source.IsMatch(sourceName) && job.IsMatch(jobName);
+}
+
+/// <summary>A default and what takes its place for some DynamoDB tables.</summary>
+internal sealed class TableThreshold(Section s)
+{
+    private readonly double fallback = s.Optional("default", Values.CountOrNever(0, 1_000_000), "10", "Holds where no override does.");
+
+    private readonly ImmutableArray<TableThresholdOverride> overrides = s.List("overrides", x => new TableThresholdOverride(x), _ => null, "table",
+        "The first that fits takes the place of the default.");
+
+    /// <param name="source">Name of the AWS source.</param>
+    /// <returns>Infinity: never too many.</returns>
+    public double For(string source, string table) => overrides.FirstOrDefault(one => one.Fits(source, table))?.Value ?? fallback;
+}
+
+/// <summary>A threshold of the DynamoDB tables whose names fit.</summary>
+internal sealed class TableThresholdOverride(Section s)
+{
+    private readonly Pattern source = s.Optional("source", Values.Pattern, "*", "AWS sources that it is for, by their `name`.");
+
+    private readonly Pattern table = s.Optional("table", Values.Pattern, "*", "Tables that it is for.");
+
+    public double Value { get; } = s.Required("value", Values.CountOrNever(0, 1_000_000), "Holds instead of the default; `never` switches it off.");
+
+    public bool Fits(string sourceName, string tableName) => source.IsMatch(sourceName) && table.IsMatch(tableName);
 }

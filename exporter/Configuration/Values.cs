@@ -96,6 +96,13 @@ internal static partial class Values
             ? value
             : throw Refused(text, $"a whole number from {least} to {most}"));
 
+    /// <returns>Infinity for never.</returns>
+    public static ValueType<double> CountOrNever(int least, int most)
+    {
+        var count = Integer(least, most);
+        return new(count.Name, $"{count.Expected}, or never", text => text == "never" ? double.PositiveInfinity : count.Parse(text));
+    }
+
     public static readonly ValueType<decimal> Usd = new("US dollars", "an amount of US dollars such as 2.50", text =>
         decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value is > 0 and <= 1_000_000
             ? value

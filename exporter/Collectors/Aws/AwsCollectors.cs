@@ -39,11 +39,12 @@ internal sealed record GlueSelection(
 internal sealed record S3Selection(Func<string, bool> IsSelected, TimeSpan PollInterval, TimeSpan? StorageInterval, TimeSpan? RequestsInterval);
 
 /// <param name="IsSelected">Whether the table of this name is watched.</param>
+/// <param name="ThrottledThreshold">How many requests to a table may be throttled in five minutes; infinity: any number.</param>
 /// <param name="CapacityInterval">Between two questions to CloudWatch for consumed capacity; null for none.</param>
 /// <param name="ThrottlesInterval">Between two questions to CloudWatch for throttles and errors; null for none.</param>
 /// <param name="OperationsInterval">Between two questions to CloudWatch for requests and latencies; null for none.</param>
 internal sealed record DynamoDbSelection(
-    Func<string, bool> IsSelected, TimeSpan PollInterval, TimeSpan? CapacityInterval, TimeSpan? ThrottlesInterval, TimeSpan? OperationsInterval);
+    Func<string, bool> IsSelected, Func<string, double> ThrottledThreshold, TimeSpan PollInterval, TimeSpan? CapacityInterval, TimeSpan? ThrottlesInterval, TimeSpan? OperationsInterval);
 
 /// <summary>The collectors of an AWS source. A new one is a file of its own and a line here.</summary>
 internal static class AwsCollectors
@@ -83,7 +84,10 @@ internal static class AwsCollectors
         if (settings.DynamoDb is { } dynamoDb)
         {
             var catalog = new DynamoDbTableCatalog(source, dynamoDb.IsSelected, dynamoDb.PollInterval, context.Time);
-            collectors.Add(new DynamoDbTables(source, catalog, dynamoDb.PollInterval, context.Logs.CreateLogger<DynamoDbTables>()));
+            collectors.Add(new DynamoDbTables(source, catalog, dynamoDb.PollInterval, context.Logs.CreateLogger<DynamoDbTables>())
+            {
+                ThrottledThreshold = dynamoDb.ThrottledThreshold,
+            });
             if (dynamoDb.CapacityInterval is { } capacity)
                 groups.Add(new DynamoDbCapacityGroup(catalog.Watched, capacity));
             if (dynamoDb.ThrottlesInterval is { } throttles)

@@ -5,9 +5,12 @@ using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws;
 
+/// <param name="Names">Of all tables that are listed and watched.</param>
+/// <param name="Tables">Those that could be described.</param>
 /// <param name="Denied">Operations that IAM denies.</param>
 /// <param name="Failure">Why some tables are missing; null when none is.</param>
-internal sealed record DynamoDbTablesSnapshot(ImmutableArray<DynamoDbTable> Tables, ImmutableSortedSet<string> Denied, SourceIncompleteException? Failure = null);
+internal sealed record DynamoDbTablesSnapshot(
+    ImmutableArray<string> Names, ImmutableArray<DynamoDbTable> Tables, ImmutableSortedSet<string> Denied, SourceIncompleteException? Failure = null);
 
 /// <summary>What DynamoDB tells of tables and their indexes: sizes, items, provisioned capacity. Requests come from CloudWatch.</summary>
 internal sealed class DynamoDbTables(AwsSource source, DynamoDbTableCatalog catalog, TimeSpan interval, ILogger log) : Collector<DynamoDbTablesSnapshot>, IPlannedCollector
@@ -36,6 +39,10 @@ internal sealed class DynamoDbTables(AwsSource source, DynamoDbTableCatalog cata
     private static readonly MetricDesc Created = MetricDesc.Gauge(
         "aws_dynamodb_table_created_timestamp_seconds", "When the table was created.", "table");
 
+    private static readonly MetricDesc Threshold = MetricDesc.Gauge(
+        "aws_dynamodb_throttled_requests_threshold",
+        "How many requests to the table may be throttled in five minutes, as configured (thresholds.dynamodb_throttled_requests); +Inf: any number.", "table");
+
     private readonly AccessDenials denials = new(source.Name, log);
 
     public override string Name => "dynamodb_tables";
@@ -48,10 +55,13 @@ internal sealed class DynamoDbTables(AwsSource source, DynamoDbTableCatalog cata
 
     public override IReadOnlyList<MetricDesc> Metrics { get; } =
     [
-        TableSize, TableItems, IndexSize, IndexItems, Info, ReadCapacity, WriteCapacity, Created, AccessDenials.Denied,
+        TableSize, TableItems, IndexSize, IndexItems, Info, ReadCapacity, WriteCapacity, Created, Threshold, AccessDenials.Denied,
     ];
 
     public override TimeSpan Interval => interval;
+
+    /// <summary>How many requests to a table may be throttled in five minutes.</summary>
+    public Func<string, double> ThrottledThreshold { get; init; } = _ => double.PositiveInfinity;
 
     protected internal override Exception? FailureIn(DynamoDbTablesSnapshot snapshot) => snapshot.Failure;
 
@@ -71,11 +81,15 @@ internal sealed class DynamoDbTables(AwsSource source, DynamoDbTableCatalog cata
         await source.GetIdentityAsync(cancellationToken);
         var names = await catalog.RefreshAsync(cancellationToken);
         var tables = await EachResource.AskAsync(names, source.DynamoDb.DescribeTableAsync, cancellationToken);
-        return new([.. tables.Given.Values.OrderBy(table => table.Name, StringComparer.Ordinal)], denials.Settle(tables.Denied), tables.Failure);
+        return new(
+            [.. names.Except(tables.Gone).Order(StringComparer.Ordinal)],
+            [.. tables.Given.Values.OrderBy(table => table.Name, StringComparer.Ordinal)], denials.Settle(tables.Denied), tables.Failure);
     }
 
     protected internal override void Write(DynamoDbTablesSnapshot snapshot, MetricSink sink)
     {
+        foreach (var table in snapshot.Names)
+            sink.Set(Threshold, ThrottledThreshold(table), table);
         foreach (var table in snapshot.Tables)
         {
             sink.Set(Info, 1, table.Name, BillingMode(table.BillingMode), AwsName.Word(table.Status), AwsName.Word(table.TableClass));

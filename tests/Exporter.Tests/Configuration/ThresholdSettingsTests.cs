@@ -68,7 +68,26 @@ public sealed class ThresholdSettingsTests
         Assert.Equal(hour, thresholds.For("eu-west-1", "other", minute));
     }
 
+    [Fact]
+    public void Ten_throttled_requests_are_too_many_unless_something_else_is_configured()
+    {
+        Assert.Equal(10, Parse("").Thresholds.DynamoDbThrottledRequests.For("eu-west-1", "any"));
+
+        var thresholds = Parse("""
+            thresholds:
+              dynamodb_throttled_requests:
+                default: 20
+                overrides:
+                  - { source: staging, value: never }
+                  - { table: "batch_*", value: 500 }
+            """).Thresholds.DynamoDbThrottledRequests;
+        Assert.Equal(double.PositiveInfinity, thresholds.For("staging", "batch_load"));
+        Assert.Equal((500, 20), (thresholds.For("eu-west-1", "batch_load"), thresholds.For("eu-west-1", "orders")));
+    }
+
     [Theory]
+    [InlineData("dynamodb_throttled_requests: { default: -1 }", "thresholds.dynamodb_throttled_requests.default: expected a whole number from 0 to 1000000, found '-1'")]
+    [InlineData("dynamodb_throttled_requests: { overrides: [{ table: a }] }", "thresholds.dynamodb_throttled_requests.overrides[0].value: is required: a whole number from 0 to 1000000, or never")]
     [InlineData("glue_job_duration: { default: usual }", "thresholds.glue_job_duration.default: expected baseline, never, or a duration such as 30s, 1h30m or 35d, found 'usual'")]
     [InlineData("glue_job_duration: { overrides: [{ job: a }] }", "thresholds.glue_job_duration.overrides[0].value: is required: baseline, a duration from 1s to 365d, or never")]
     [InlineData("dag_run_duration: { default: baseline }", "thresholds.dag_run_duration.default: expected a duration such as 30s, 1h30m or 35d, found 'baseline'")]

@@ -11,10 +11,10 @@ public sealed partial class AwsConditionsTests
     [InlineData("GlueQueueWait", "1800", "")]
     [InlineData("GlueHeapHigh", "0.9, 0", "5m, 5m")]
     [InlineData("GlueExecutorsStarved", "2, 0", "5m, 5m, 5m")]
-    [InlineData("S3ErrorRate", "0.01, 50, 0.2, 50", "10m, 10m, 10m, 10m")]
-    [InlineData("S3Latency", "1, 50", "5m, 5m")]
-    [InlineData("DynamoDBThrottling", "10", "10m")]
-    [InlineData("DynamoDBLatency", "0.1, 10", "5m, 1h")]
+    [InlineData("S3ErrorRate", "50, 0.01, 50, 0.2", "10m, 10m")]
+    [InlineData("S3Latency", "1, 50", "5m, 5m, 9m")]
+    [InlineData("DynamoDBThrottling", "0, 10", "10m, 5m, 10m")]
+    [InlineData("DynamoDBLatency", "0.1, 10", "5m, 1h, 9m")]
     [InlineData("DynamoDBErrors", "10", "10m")]
     public void The_rule_has_these_thresholds_and_windows(string alert, string thresholds, string windows)
     {
@@ -39,9 +39,9 @@ public sealed partial class AwsConditionsTests
     [GeneratedRegex(@"- alert: (?<name>\w+)\n\s+expr: \|\n(?<expr>.*?)\n        (for|keep_firing_for):", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Alert();
 
-    [GeneratedRegex(@"(?<=> |>= )[\d.]+|[\d.]+(?= \* )")]
+    [GeneratedRegex(@"(?<=> |>= |\+ )[\d.]+|[\d.]+(?= \* )")]
     private static partial Regex Threshold();
 
-    [GeneratedRegex(@"\[(\d+[smhd])\]")]
+    [GeneratedRegex(@"\[(\d+[smhd])(?::\d+[smhd])?\]")]
     private static partial Regex Range();
 }

@@ -4,6 +4,7 @@ using PipelineExporter.Collectors;
 using PipelineExporter.Configuration;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Stack.Tests.Grafana;
 
@@ -31,8 +32,9 @@ internal static class DeclaredMetrics
     private static MetricCatalog Build()
     {
         var catalog = new MetricCatalog();
-        // The collectors are asked what they declare, and never run: they need no ledger.
-        var context = new CollectorContext(Ledger: null!, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
+        // The collectors are asked what they declare, and never run: their ledger needs no file.
+        var ledger = new Ledger(file: null!, new ScrapeLog(), TimeProvider.System, LedgerOptions.Default);
+        var context = new CollectorContext(ledger, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { });
         var configuration = ExporterConfiguration.Parse(Configuration, environment: _ => "any");
         foreach (var collector in CollectorCatalog.Create(configuration, context, new AnonymousAWSCredentials()).Select(scheduled => scheduled.Collector))
             Add(catalog, collector.Metrics, [.. collector.Identity!.Labels.Select(label => label.Key)]);

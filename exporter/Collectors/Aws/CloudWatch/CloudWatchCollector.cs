@@ -61,14 +61,16 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 
     public CloudWatchPlan Plan => plan;
 
-    /// <summary>Of what discovery has found; minute by minute, since whatever is due together shares its requests.</summary>
+    /// <summary>Of what discovery has found; minute by minute, since whatever is due together, and has one period, shares its requests.</summary>
     public Task<IReadOnlyList<PlannedRequests>> PlanAsync(CancellationToken cancellationToken)
     {
-        var byInterval = plan.Groups.SelectMany(group => plan[group].Select(metric => (int)metric.Query.Cadence.StepOf(group.Interval).TotalMinutes))
-            .CountBy(minutes => minutes).ToList();
-        var requests = 0;
-        for (var minute = 0; minute < MinutesOfDay; minute++)
-            requests += (byInterval.Where(one => minute % one.Key == 0).Sum(one => one.Value) + CloudWatchRequest.MostQueries - 1) / CloudWatchRequest.MostQueries;
+        var due = plan.Groups
+            .SelectMany(group => plan[group].Select(metric => (metric.Query.Cadence.Period, Minutes: (int)metric.Query.Cadence.StepOf(group.Interval).TotalMinutes)))
+            .CountBy(one => one).ToList();
+        var requests = Enumerable.Range(0, MinutesOfDay).Sum(minute => due
+            .Where(one => minute % one.Key.Minutes == 0)
+            .GroupBy(one => one.Key.Period, one => one.Value)
+            .Sum(period => (period.Sum() + CloudWatchRequest.MostQueries - 1) / CloudWatchRequest.MostQueries));
         return Task.FromResult<IReadOnlyList<PlannedRequests>>([new(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, requests)]);
 
     }

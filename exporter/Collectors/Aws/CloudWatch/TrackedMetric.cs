@@ -77,13 +77,13 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     private DateTimeOffset DueAt(TimeSpan interval)
     {
         var cadence = query.Cadence;
+        var step = cadence.StepOf(interval);
         if (failures > 0)
             return asked + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
         if (Late > 0)
-            return asked + (cadence.Retry ?? interval) * BackOff(Late);
+            return asked + (cadence.Retry ?? step) * BackOff(Late);
         if (settled is not { } at)
             return DateTimeOffset.MinValue;
-        var step = cadence.StepOf(interval);
         return CloudWatchCadence.FloorTo(at, step) + step + cadence.Delay;
     }
 

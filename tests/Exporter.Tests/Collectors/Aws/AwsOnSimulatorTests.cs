@@ -363,7 +363,7 @@ public sealed class AwsOnSimulatorTests
         Timeout = TimeSpan.FromSeconds(10),
         Glue = new(_ => true, (_, fromBaseline) => fromBaseline, Minute, Minute),
         S3 = new(_ => true, Minute, TimeSpan.FromDays(1), Minute),
-        DynamoDb = new(_ => true, Minute, Minute, Minute, Minute),
+        DynamoDb = new(_ => true, _ => 10, Minute, Minute, Minute, Minute),
     };
 
     private sealed class TemporaryLedger : IDisposable

@@ -248,7 +248,7 @@ internal sealed partial class RunExporter : IDisposable
             // The others have thousands of runs to be read first.
             Glue = new(name => name is not ("music_streaming_validation" or "music_streaming_kpi_computation" or "music_streaming_dynamodb_load"), (_, fromBaseline) => fromBaseline, Minute, Minute),
             S3 = new(_ => true, Minute, TimeSpan.FromDays(1), Minute),
-            DynamoDb = new(_ => true, Minute, Minute, Minute, Minute),
+            DynamoDb = new(_ => true, _ => 10, Minute, Minute, Minute, Minute),
         };
         // They start side by side: discovery, which comes first here, learns AWS's time and what exists from no other.
         runners =

@@ -35,6 +35,8 @@ public sealed class DynamoDbTablesTests : IAsyncLifetime
         Assert.Equal(
             new Dictionary<string, double>
             {
+                ["aws_dynamodb_throttled_requests_threshold{kpi}"] = double.PositiveInfinity,
+                ["aws_dynamodb_throttled_requests_threshold{sessions}"] = 10,
                 ["aws_dynamodb_table_info{kpi,on_demand,ACTIVE,STANDARD}"] = 1,
                 ["aws_dynamodb_table_created_timestamp_seconds{kpi}"] = 1_700_000_000.5,
                 ["aws_dynamodb_table_size_bytes{kpi}"] = 9007199254740992,
@@ -74,7 +76,7 @@ public sealed class DynamoDbTablesTests : IAsyncLifetime
         });
 
         Assert.Equal(
-            ["aws_dynamodb_index_items{odd,twice,gsi}", "aws_dynamodb_index_size_bytes{odd,twice,gsi}", "aws_dynamodb_table_info{odd,PAY_PER_VIEW,other,other}"],
+            ["aws_dynamodb_index_items{odd,twice,gsi}", "aws_dynamodb_index_size_bytes{odd,twice,gsi}", "aws_dynamodb_table_info{odd,PAY_PER_VIEW,other,other}", "aws_dynamodb_throttled_requests_threshold{odd}"],
             (await PublishedAsync()).Keys.Order(StringComparer.Ordinal));
     }
 
@@ -115,7 +117,7 @@ public sealed class DynamoDbTablesTests : IAsyncLifetime
             var published = await PublishedAsync(collector);
             Assert.Equal(1, published["pipeline_exporter_aws_access_denied{DescribeTable}"]);
             Assert.Contains("aws_dynamodb_table_items{open}", published);
-            Assert.DoesNotContain(published, sample => sample.Key.Contains("secret", StringComparison.Ordinal));
+            Assert.Equal("aws_dynamodb_throttled_requests_threshold{secret}", Assert.Single(published.Keys, key => key.Contains("secret", StringComparison.Ordinal)));
             stores.Time.Advance(TimeSpan.FromMinutes(5));
         }
 
@@ -211,7 +213,7 @@ public sealed class DynamoDbTablesTests : IAsyncLifetime
         Assert.DoesNotContain("hunter2", error.ToString(), StringComparison.Ordinal);
     }
 
-    private DynamoDbTables Collector() => new(stores.Source, stores.TableCatalog(), TimeSpan.FromMinutes(5), log);
+    private DynamoDbTables Collector() => new(stores.Source, stores.TableCatalog(), TimeSpan.FromMinutes(5), log) { ThrottledThreshold = table => table == "kpi" ? double.PositiveInfinity : 10 };
 
     private void Add(string name, Action<JsonObject>? change = null) => stores.Tables[name] = FakeStores.Table(name, change);
 
