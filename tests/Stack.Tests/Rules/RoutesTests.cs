@@ -29,6 +29,7 @@ public sealed class RoutesTests
         { "alertname=CloudWatchMetricsFailing severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_requests", "team" },
         { "alertname=AwsAccessDenied severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 operation=DescribeTable", "team" },
         { "alertname=AwsSpendBrake severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=s3_storage", "team" },
+        { "alertname=AwsSpendBrake severity=warning family=exporter job=pipeline-exporter account_id=123456789012 region=eu-west-1 group=dynamodb_throttles", "team" },
         { "alertname=GlueJobSlow severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 job_name=j", "team-mail" },
         { "alertname=DynamoDBThrottling severity=warning family=performance_warning account_id=123456789012 region=eu-west-1 table=t", "team-mail" },
         { "alertname=GlueJobSlow severity=warning family=performance_warning environment=production account_id=123456789012 region=eu-west-1 job_name=j", "team-mail" },
@@ -72,7 +73,7 @@ public sealed class RoutesTests
     [InlineData("AwsAccessDenied", "24h")]
     [InlineData("AwsSpendBrake", "24h")]
     [InlineData("CloudWatchMetricsFailing", "24h")]
-    public void What_can_wait_for_the_morning_is_said_once_a_day(string alert, string interval)
+    public void What_can_wait_for_the_morning_is_said_once_a_day_and_what_the_guide_asks_for_more_often(string alert, string interval)
     {
         var configuration = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(
             File.ReadAllText(Repository.File("prometheus", "alertmanager", "alertmanager.yml")));
@@ -81,6 +82,9 @@ public sealed class RoutesTests
         var route = Assert.Single(routes.Cast<Dictionary<object, object>>(), route => ((List<object>)route["matchers"]).Any(matcher => $"{matcher}".Contains(alert, StringComparison.Ordinal)));
 
         Assert.Equal(interval, route["repeat_interval"]);
+        var blind = Assert.Single(((List<object>)route["routes"]).Cast<Dictionary<object, object>>());
+        Assert.Equal(["group=\"dynamodb_throttles\""], (List<object>)blind["matchers"]);
+        Assert.Equal("4h", blind["repeat_interval"]);
     }
 
     private static async Task<string> ReceiversAsync(string labels) => (await Command.SucceedAsync(
