@@ -108,6 +108,19 @@ public sealed partial class AwsDashboardsTests
         Dashboard.Load(file).Panels.SelectMany(panel => panel.Targets), target => Assert.DoesNotContain("vector(", target.Expression, StringComparison.Ordinal));
 
     [Theory]
+    [InlineData("AWS/glue", "Runs failed")]
+    [InlineData("Pipeline/pipeline", "Glue runs failed, 1 h")]
+    public void A_run_fails_in_the_states_that_its_alert_knows(string dashboard, string title) => Assert.Equal(
+        States(AlertRule.All.Single(rule => rule.Alert == "GlueJobFailed").Expr),
+        States(Assert.Single(Dashboard.Load($"grafana/dashboards/{dashboard}.json").Panels, panel => panel.Title == title).Targets.Single().Expression));
+
+    /// <summary>Buckets are known by their list, which no permission on single buckets takes away.</summary>
+    [Fact]
+    public void A_bucket_can_be_chosen_though_its_settings_cannot_be_read() => Assert.All(
+        Load("s3").Variables.Where(DashboardQuery.IsQuery),
+        variable => Assert.Contains("aws_s3_bucket_created_timestamp_seconds", variable.GetRawText(), StringComparison.Ordinal));
+
+    [Theory]
     [InlineData("Runs failed")]
     [InlineData("Success rate")]
     [InlineData("Success rate, by job")]
@@ -189,6 +202,8 @@ public sealed partial class AwsDashboardsTests
 
     private static HashSet<string> Metrics(Panel panel) =>
         [.. panel.Targets.SelectMany(target => PromQl.Parse(target.Expression).Selectors).Select(selector => selector.Metric)];
+
+    private static string States(string query) => PromQl.Parse(query).Selectors.Single().Matchers.Single(matcher => matcher.Label == "state").Value;
 
     [GeneratedRegex(@"(top|bottom)k\(10,", RegexOptions.ExplicitCapture)]
     private static partial Regex Ranking { get; }
