@@ -64,10 +64,13 @@ internal static class DynamoDbMetrics
             yield return During(model, IncidentKind.DynamoDbThrottling, "WriteThrottleEvents", dimensions, 25, 35);
         if (table.Operations.Any(operation => Writes.Contains(operation.Name)))
         {
-            yield return new(
-                Space, "ConditionalCheckFailedRequests", dimensions, "Count",
-                (from, to) => PeriodicSamples.One(model.Seed, $"{table.Name} condition", Minute, from, to, (_, dice) => dice.Chance(0.02) ? 1 : null));
+            yield return Seldom("ConditionalCheckFailedRequests", 0.02);
+            yield return Seldom("TransactionConflict", 0.01);
         }
+
+        MetricSeries Seldom(string name, double chance) => new(
+            Space, name, dimensions, "Count",
+            (from, to) => PeriodicSamples.One(model.Seed, $"{table.Name} {name}", Minute, from, to, (_, dice) => dice.Chance(chance) ? 1 : null));
     }
 
     static IEnumerable<MetricSeries> Load(PipelineModel model, TableDefinition table)

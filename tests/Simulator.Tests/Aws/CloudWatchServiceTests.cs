@@ -321,7 +321,7 @@ public sealed class CloudWatchServiceTests
     [InlineData("""{"Namespace": "AWS/MWAA", "Dimensions": [{"Name": "Cluster", "Value": "BaseWorker"}]}""", 2)]
     [InlineData($$"""{"Dimensions": [{"Name": "JobName"}, {{AllRuns}}]}""", 5 * 29)]
     [InlineData($$"""{"Dimensions": [{"Name": "JobName", "Value": "music_streaming_validation"}, {"Name": "Type"}, {{AllRuns}}]}""", 29)]
-    [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 28)]
+    [InlineData("""{"Dimensions": [{"Name": "TableName"}]}""", 30)]
     [InlineData("""{"OwningAccount": "999999999999"}""", 0)]
     public void ListMetrics_filters(string input, int count) =>
         Assert.Equal(count, ServiceCall.Json(CloudWatch, "ListMetrics", input)["Metrics"]!.AsArray().Count);

@@ -82,17 +82,18 @@ public sealed class DynamoDbMetricsTests
     public void What_is_sparse_has_no_sample_until_it_happens_and_never_a_zero()
     {
         var sparse = Tables.All.SelectMany(table => Of(table.Name)).Append(DynamoDbMetrics.UserErrors(model))
-            .Where(series => series.Name is "ThrottledRequests" or "WriteThrottleEvents" or "SystemErrors" or "ConditionalCheckFailedRequests" or "UserErrors").ToList();
+            .Where(series => series.Name is "ThrottledRequests" or "WriteThrottleEvents" or "SystemErrors" or "ConditionalCheckFailedRequests" or "TransactionConflict" or "UserErrors").ToList();
 
-        Assert.Equal(["ConditionalCheckFailedRequests", "SystemErrors", "ThrottledRequests", "UserErrors", "WriteThrottleEvents"], sparse.Select(series => series.Name).Distinct().Order());
+        Assert.Equal(["ConditionalCheckFailedRequests", "SystemErrors", "ThrottledRequests", "TransactionConflict", "UserErrors", "WriteThrottleEvents"], sparse.Select(series => series.Name).Distinct().Order());
         foreach (var series in sparse)
         {
             var samples = series.Samples(From.AddDays(-7), From).ToList();
             Assert.All(samples, sample => Assert.Equal(1, sample.Value));
-            Assert.InRange(samples.Count, series.Name is "ConditionalCheckFailedRequests" or "UserErrors" ? 1 : 0, series.Name == "ConditionalCheckFailedRequests" ? 300 : series.Name == "UserErrors" ? 50 : 0);
+            var happens = series.Name is "ConditionalCheckFailedRequests" or "TransactionConflict" or "UserErrors";
+            Assert.InRange(samples.Count, happens ? 1 : 0, !happens ? 0 : series.Name == "UserErrors" ? 50 : 300);
         }
         Assert.Empty(sparse.Single(series => series.Name == "UserErrors").Dimensions);
-        Assert.All(sparse.Where(series => series.Name == "ConditionalCheckFailedRequests"), series => Assert.Contains(Table(series.Dimensions[0].Value).Operations, operation =>
+        Assert.All(sparse.Where(series => series.Name is "ConditionalCheckFailedRequests" or "TransactionConflict"), series => Assert.Contains(Table(series.Dimensions[0].Value).Operations, operation =>
             operation.Name is "PutItem" or "UpdateItem" or "BatchWriteItem"));
     }
 
