@@ -20,7 +20,7 @@ public sealed class CostTests
         Assert.Matches(@"glue_jobs +GetJobRuns +1m +8,640 +0\r?\n", text);
         Assert.Matches(@"s3_buckets +GetBucketLifecycleConfiguration +15m +480 +0.0002\r?\n", text);
         Assert.Matches(@"dynamodb_tables +DescribeTable +5m +864 +0\r?\n", text);
-        Assert.Matches(@"cloudwatch +GetMetricData +15s +1,440 +0\r?\n", text);
+        Assert.Matches(@"cloudwatch +GetMetricData +15s +1,729 +0\r?\n", text);
         Assert.Matches(@"cloudwatch +dynamodb_capacity: 10 metrics +1m +14,400 +0.144\r?\n", text);
         Assert.Matches(@"cloudwatch +s3_storage: 13 metrics +1d +13 +0.0001\r?\n", text);
         Assert.Matches(@"dynamodb.capacity_interval +1m +5m: -0.1152 +15m: -0.1344 +never: -0.144\r?\n", text);

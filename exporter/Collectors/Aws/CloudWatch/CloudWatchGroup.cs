@@ -21,7 +21,7 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     /// <summary>Sums over the last minutes of some of the counters.</summary>
     public virtual IReadOnlyList<CloudWatchWindow> Windows => [];
 
-    /// <summary>The end of the newest period that the gauges of a resource show; its labels are the first ones of the gauges. Null without gauges.</summary>
+    /// <summary>The end of the oldest of the periods that the gauges of a resource show; its labels are the first ones of the gauges. Null without gauges.</summary>
     public virtual MetricDesc? Timestamp => null;
 
     /// <summary>Whether it is known what exists, so that what was deleted is left out.</summary>
