@@ -72,7 +72,6 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             .GroupBy(one => one.Key.Period, one => one.Value)
             .Sum(period => (period.Sum() + CloudWatchRequest.MostQueries - 1) / CloudWatchRequest.MostQueries));
         return Task.FromResult<IReadOnlyList<PlannedRequests>>([new(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, requests)]);
-
     }
 
     protected internal override async Task<CloudWatchSnapshot> CollectAsync(CancellationToken cancellationToken)
@@ -87,9 +86,9 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         await AskAsync(requests, state, speed, now, cancellationToken);
 
         // Until what failed is answered, also when it is not yet due again.
-        var metrics = plan.Groups.SelectMany(group => plan[group]).ToList();
-        var failure = metrics.Find(metric => metric.Failure is not null)?.Failure;
-        if (failure is not null && requests.Count > 0 && metrics.TrueForAll(metric => metric.HasFailed))
+        var metrics = plan.Groups.SelectMany(group => plan[group]);
+        var failure = metrics.FirstOrDefault(metric => metric.Failure is not null)?.Failure;
+        if (failure is not null && requests.Count > 0 && metrics.All(metric => metric.HasFailed))
             throw failure;
         return new([.. spend.Samples(), .. Samples(state, speed, now)], failure);
     }
