@@ -70,7 +70,8 @@ internal sealed class GlueThreshold(Section s)
         "Holds where no override does. `baseline`: 120 % of the median of the job's own successful runs of the last 30 days, 7 at least, and no less than a minute above it.");
 
     /// <summary>The first that fits holds.</summary>
-    private readonly ImmutableArray<GlueThresholdOverride> overrides = s.List("overrides", x => new GlueThresholdOverride(x), _ => null, "job",
+    private readonly ImmutableArray<AwsThresholdOverride<TimeSpan>> overrides = s.List("overrides", x => new AwsThresholdOverride<TimeSpan>(
+            x, "job", "Jobs", Values.DurationOrBaselineOrNever("1s", "365d"), "Holds instead of the default; `never` switches it off, `baseline` is as in the default."), _ => null, "job",
         "The first that fits takes the place of the default.");
 
     /// <param name="source">Name of the AWS source.</param>
@@ -83,25 +84,13 @@ internal sealed class GlueThreshold(Section s)
     }
 }
 
-/// <summary>A threshold of the Glue jobs whose names fit.</summary>
-internal sealed class GlueThresholdOverride(Section s)
-{
-    private readonly Pattern source = s.Optional("source", Values.Pattern, "*", "AWS sources that it is for, by their `name`.");
-
-    private readonly Pattern job = s.Optional("job", Values.Pattern, "*", "Jobs that it is for.");
-
-    public TimeSpan Value { get; } = s.Required("value", Values.DurationOrBaselineOrNever("1s", "365d"),
-        "Holds instead of the default; `never` switches it off, `baseline` is as in the default.");
-
-    public bool Fits(string sourceName, string jobName) => source.IsMatch(sourceName) && job.IsMatch(jobName);
-}
-
 /// <summary>A default and what takes its place for some DynamoDB tables.</summary>
 internal sealed class TableThreshold(Section s)
 {
     private readonly double fallback = s.Optional("default", Values.CountOrNever(0, 1_000_000), "10", "Holds where no override does.");
 
-    private readonly ImmutableArray<TableThresholdOverride> overrides = s.List("overrides", x => new TableThresholdOverride(x), _ => null, "table",
+    private readonly ImmutableArray<AwsThresholdOverride<double>> overrides = s.List("overrides", x => new AwsThresholdOverride<double>(
+            x, "table", "Tables", Values.CountOrNever(0, 1_000_000), "Holds instead of the default; `never` switches it off."), _ => null, "table",
         "The first that fits takes the place of the default.");
 
     /// <param name="source">Name of the AWS source.</param>
@@ -109,14 +98,18 @@ internal sealed class TableThreshold(Section s)
     public double For(string source, string table) => overrides.FirstOrDefault(one => one.Fits(source, table))?.Value ?? fallback;
 }
 
-/// <summary>A threshold of the DynamoDB tables whose names fit.</summary>
-internal sealed class TableThresholdOverride(Section s)
+/// <summary>A threshold of the resources of AWS whose names fit.</summary>
+/// <param name="key">What such a resource is called.</param>
+/// <param name="resources">What many are called.</param>
+/// <param name="type">Of the threshold.</param>
+/// <param name="meaning">Of the threshold, for the reference.</param>
+internal sealed class AwsThresholdOverride<T>(Section s, string key, string resources, ValueType<T> type, string meaning)
 {
     private readonly Pattern source = s.Optional("source", Values.Pattern, "*", "AWS sources that it is for, by their `name`.");
 
-    private readonly Pattern table = s.Optional("table", Values.Pattern, "*", "Tables that it is for.");
+    private readonly Pattern name = s.Optional(key, Values.Pattern, "*", $"{resources} that it is for.");
 
-    public double Value { get; } = s.Required("value", Values.CountOrNever(0, 1_000_000), "Holds instead of the default; `never` switches it off.");
+    public T Value { get; } = s.Required("value", type, meaning);
 
-    public bool Fits(string sourceName, string tableName) => source.IsMatch(sourceName) && table.IsMatch(tableName);
+    public bool Fits(string sourceName, string resourceName) => source.IsMatch(sourceName) && name.IsMatch(resourceName);
 }
