@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Buffers;
 
 namespace PipelineExporter.State;
 
@@ -100,8 +100,16 @@ internal sealed class PeriodSums
     }
 
     /// <summary>As it is stored; see <see cref="FromNumbers"/>.</summary>
-    public double[] ToNumbers() => [Period.TotalSeconds, Floor.ToUnixTimeSeconds(), Until.ToUnixTimeSeconds(), Debt, .. Recent];
+    /// <param name="buffer">Holds them until it is written to again.</param>
+    public ReadOnlySpan<double> ToNumbers(ArrayBufferWriter<double> buffer)
+    {
+        buffer.ResetWrittenCount();
+        buffer.Write([Period.TotalSeconds, Floor.ToUnixTimeSeconds(), Until.ToUnixTimeSeconds(), Debt]);
+        buffer.Write(Recent);
+        return buffer.WrittenSpan;
+    }
 
+    /// <summary>Null for no numbers.</summary>
     public static PeriodSums? FromNumbers(ReadOnlySpan<double> numbers) => numbers.Length < Header
         ? null
         : new(

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using PipelineExporter.Metrics;
 
 namespace PipelineExporter.State;
@@ -22,13 +21,9 @@ internal sealed class SourceLedger
     {
         (this.scope, this.ledger, this.file, this.scrapes) = (scope, ledger, file, scrapes);
         values = file.LoadValues(scope);
-        shapes = file.LoadFamilies(scope);
-        var names = new Dictionary<string, string>();
+        shapes = file.LoadFamilies(scope).ToDictionary(shape => shape.Name);
         foreach (var stored in file.LoadSeries(scope))
         {
-            // The file says each name once a series: here the series of one DAG share it, as those of a poll do.
-            for (var i = 0; i < stored.Labels.Length; i++)
-                stored.Labels[i] = CollectionsMarshal.GetValueRefOrAddDefault(names, stored.Labels[i], out _) ??= stored.Labels[i];
             // Zero was the last value published: the series is held as one just born.
             var newborn = Array.TrueForAll(stored.Shown, number => number == 0);
             Family(stored.Family)[stored.Labels] =
@@ -255,38 +250,44 @@ internal sealed class SourceLedger
         return family;
     }
 
-    // The series of a metric. What an earlier version or configuration stored in another shape is fitted, and stored so, first.
+    // The series of a metric.
     private Dictionary<string[], Series> Bind(MetricDesc metric)
     {
         var family = Family(metric.Name);
-        if (bound.GetValueOrDefault(metric.Name) == metric)
-            return family;
-        var stored = shapes.GetValueOrDefault(metric.Name);
-        var sameLabels = stored is not null && stored.Labels.AsSpan().SequenceEqual(metric.Labels.AsSpan());
-        if (!sameLabels || !stored!.Buckets.AsSpan().SequenceEqual(metric.Buckets.AsSpan()))
+        if (bound.GetValueOrDefault(metric.Name) != metric)
         {
-            var change = new StateChange();
-            var shape = new StoredFamily(scope, metric.Name, [.. metric.Labels], [.. metric.Buckets]);
-            change.Families.Add(shape);
-            // With other labels they are other series: those begin anew.
-            var fitted = sameLabels
-                ? family.Values.Select(series => (series, Value: Fit(series.Value), Shown: Fit(series.Shown))).ToList()
-                : [];
-            change.Series.AddRange(fitted.Select(fit => Row(fit.series, fit.Value, fit.Shown, fit.series.TouchedDay)));
-            file.Commit(change);
-
-            shapes[metric.Name] = shape;
-            if (!sameLabels)
-                family.Clear();
-            foreach (var (series, value, shown) in fitted)
-                (series.Value, series.Shown) = (value, shown);
+            Fit(metric, family);
+            bound[metric.Name] = metric;
         }
 
-        bound[metric.Name] = metric;
         return family;
+    }
+
+    // What an earlier version or configuration stored in another shape is fitted, and stored so, first.
+    private void Fit(MetricDesc metric, Dictionary<string[], Series> family)
+    {
+        var stored = shapes.GetValueOrDefault(metric.Name);
+        var sameLabels = stored is not null && stored.Labels.AsSpan().SequenceEqual(metric.Labels.AsSpan());
+        if (sameLabels && stored!.Buckets.AsSpan().SequenceEqual(metric.Buckets.AsSpan()))
+            return;
+        var change = new StateChange();
+        var shape = new StoredFamily(scope, metric.Name, [.. metric.Labels], [.. metric.Buckets]);
+        change.Families.Add(shape);
+        // With other labels they are other series: those begin anew.
+        var fitted = sameLabels
+            ? family.Values.Select(series => (series, Value: Numbers(series.Value), Shown: Numbers(series.Shown))).ToList()
+            : [];
+        change.Series.AddRange(fitted.Select(fit => Row(fit.series, fit.Value, fit.Shown, fit.series.TouchedDay)));
+        file.Commit(change);
+
+        shapes[metric.Name] = shape;
+        if (!sameLabels)
+            family.Clear();
+        foreach (var (series, value, shown) in fitted)
+            (series.Value, series.Shown) = (value, shown);
 
         // Of the observations in an old bucket no more is known than its upper bound; their sum stays what it was.
-        double[] Fit(double[] old)
+        double[] Numbers(double[] old)
         {
             var numbers = new double[metric.Width];
             for (var i = 0; i < old.Length - 1; i++)

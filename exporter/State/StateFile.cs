@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 
 namespace PipelineExporter.State;
@@ -39,7 +39,8 @@ internal sealed partial class StateFile : IDisposable
     private readonly Lock gate = new();
     private readonly FileStream ownership;
     private readonly SqliteConnection connection;
-    private readonly SqliteCommand findEvent;
+    private readonly Statement findEvent;
+    private readonly ArrayBufferWriter<double> numbers = new();
 
     /// <summary>Where the next look for old keys begins; anywhere at first, so that it comes round however often the process restarts.</summary>
     private long purgeFrom = Random.Shared.NextInt64(long.MinValue, long.MaxValue);
@@ -47,7 +48,7 @@ internal sealed partial class StateFile : IDisposable
     private StateFile(string path, FileStream ownership, SqliteConnection connection, bool setAside)
     {
         (Path, this.ownership, this.connection, SetAside) = (path, ownership, connection, setAside);
-        findEvent = Command("SELECT 1 FROM event WHERE key = $key", "$key");
+        findEvent = new(connection, "SELECT 1 FROM event WHERE key = ?");
     }
 
     public string Path { get; }
@@ -100,81 +101,34 @@ internal sealed partial class StateFile : IDisposable
     {
         lock (gate)
         {
-            findEvent.Parameters[0].Value = key.Value;
-            return Try(() => findEvent.ExecuteScalar() is not null);
-        }
-    }
-
-    public List<StoredSeries> LoadSeries(string scope)
-    {
-        lock (gate)
-        {
-            using var command = Command("SELECT family, labels, value, shown, touched, periods FROM series WHERE scope = $scope", "$scope");
-            command.Parameters[0].Value = scope;
             return Try(() =>
             {
-                var list = new List<StoredSeries>();
-                using var reader = command.ExecuteReader();
-                while (reader.Read())
-                {
-                    list.Add(new(
-                        scope, reader.GetString(0), LabelBlob.Read(reader.GetFieldValue<byte[]>(1)),
-                        Numbers(reader, 2), Numbers(reader, 3), reader.GetInt64(4))
-                    {
-                        Periods = reader.IsDBNull(5) ? null : PeriodSums.FromNumbers(Numbers(reader, 5)),
-                    });
-                }
-
-                return list;
+                findEvent.Bind(1, key.Value);
+                return findEvent.Run();
             });
         }
     }
 
-    public Dictionary<string, StoredFamily> LoadFamilies(string scope)
-    {
-        lock (gate)
+    public IReadOnlyList<StoredSeries> LoadSeries(string scope) => Rows(
+        "SELECT family, labels, value, shown, touched, periods FROM series WHERE scope = ?", scope,
+        (row, names) => new StoredSeries(
+            scope, names.Get(row.Bytes(0)), LabelBlob.Read(row.Bytes(1), names), row.Numbers(2).ToArray(), row.Numbers(3).ToArray(), row.Integer(4))
         {
-            using var command = Command("SELECT name, labels, buckets FROM family WHERE scope = $scope", "$scope");
-            command.Parameters[0].Value = scope;
-            return Try(() =>
-            {
-                var families = new Dictionary<string, StoredFamily>();
-                using var reader = command.ExecuteReader();
-                while (reader.Read())
-                {
-                    var name = reader.GetString(0);
-                    families.Add(name, new(scope, name, LabelBlob.Read(reader.GetFieldValue<byte[]>(1)), Numbers(reader, 2)));
-                }
+            Periods = PeriodSums.FromNumbers(row.Numbers(5)),
+        });
 
-                return families;
-            });
-        }
-    }
+    public IReadOnlyList<StoredFamily> LoadFamilies(string scope) => Rows(
+        "SELECT name, labels, buckets FROM family WHERE scope = ?", scope,
+        (row, names) => new StoredFamily(scope, row.Text(0), LabelBlob.Read(row.Bytes(1), names), row.Numbers(2).ToArray()));
 
     /// <summary>Every value of a scope, by name.</summary>
-    public Dictionary<string, string> LoadValues(string scope) => Values("SELECT name, value FROM value WHERE scope = $scope", ("$scope", scope));
+    public Dictionary<string, string> LoadValues(string scope) =>
+        new(Rows("SELECT name, value FROM value WHERE scope = ?", scope, (row, _) => KeyValuePair.Create(row.Text(0), row.Text(1))));
 
     /// <summary>The values of a name, by the scopes that begin like this.</summary>
-    public Dictionary<string, string> LoadValues(string name, string scopePrefix) => Values(
-        "SELECT scope, value FROM value WHERE name = $name AND substr(scope, 1, length($prefix)) = $prefix", ("$name", name), ("$prefix", scopePrefix));
-
-    private Dictionary<string, string> Values(string sql, params ReadOnlySpan<(string Name, string Value)> parameters)
-    {
-        lock (gate)
-        {
-            using var command = Command(sql);
-            foreach (var (name, value) in parameters)
-                command.Parameters.AddWithValue(name, value);
-            return Try(() =>
-            {
-                var values = new Dictionary<string, string>();
-                using var reader = command.ExecuteReader();
-                while (reader.Read())
-                    values.Add(reader.GetString(0), reader.GetString(1));
-                return values;
-            });
-        }
-    }
+    public Dictionary<string, string> LoadValues(string name, string scopePrefix) =>
+        new(Rows("SELECT scope, value FROM value WHERE name = ?", name, (row, _) => KeyValuePair.Create(row.Text(0), row.Text(1)))
+            .Where(value => value.Key.StartsWith(scopePrefix, StringComparison.Ordinal)));
 
     /// <summary>Writes all of it in one transaction, or nothing.</summary>
     /// <exception cref="StateException">Nothing was written.</exception>
@@ -189,23 +143,47 @@ internal sealed partial class StateFile : IDisposable
             {
                 using var transaction = connection.BeginTransaction(deferred: false);
                 // Not OR IGNORE: what counts an event that was counted meanwhile must not count it again.
-                Write(transaction, "INSERT INTO event VALUES ($key, $day)", change.Events, (e, p) =>
-                    (p[0].Value, p[1].Value) = (e.Key.Value, e.Value - FirstDay), "$key", "$day");
-                Write(transaction, "DELETE FROM series WHERE scope = $scope AND family = $name", change.Families, (f, p) =>
-                    (p[0].Value, p[1].Value) = (f.Scope, f.Name), "$scope", "$name");
-                Write(transaction, "INSERT OR REPLACE INTO family VALUES ($scope, $name, $labels, $buckets)", change.Families, (f, p) =>
-                    (p[0].Value, p[1].Value, p[2].Value, p[3].Value) = (f.Scope, f.Name, LabelBlob.Write(f.Labels), Blob(f.Buckets)),
-                    "$scope", "$name", "$labels", "$buckets");
-                Write(transaction, "INSERT OR REPLACE INTO series VALUES ($scope, $family, $labels, $value, $shown, $touched, $periods)", change.Series, (s, p) =>
+                Write("INSERT INTO event VALUES (?, ?)", change.Events, (row, e) =>
                 {
-                    (p[0].Value, p[1].Value, p[2].Value) = (s.Scope, s.Family, LabelBlob.Write(s.Labels));
-                    (p[3].Value, p[4].Value, p[5].Value) = (Blob(s.Value), Blob(s.Shown), s.TouchedDay);
-                    p[6].Value = s.Periods is { } periods ? Blob(periods.ToNumbers()) : DBNull.Value;
-                }, "$scope", "$family", "$labels", "$value", "$shown", "$touched", "$periods");
-                Write(transaction, "INSERT OR REPLACE INTO value VALUES ($scope, $name, $value)", [.. change.Values.Where(v => v.Value is not null)], (v, p) =>
-                    (p[0].Value, p[1].Value, p[2].Value) = (v.Key.Scope, v.Key.Name, v.Value), "$scope", "$name", "$value");
-                Write(transaction, "DELETE FROM value WHERE scope = $scope AND name = $name", [.. change.Values.Where(v => v.Value is null)], (v, p) =>
-                    (p[0].Value, p[1].Value) = (v.Key.Scope, v.Key.Name), "$scope", "$name");
+                    row.Bind(1, e.Key.Value);
+                    row.Bind(2, e.Value - FirstDay);
+                });
+                Write("DELETE FROM series WHERE scope = ? AND family = ?", change.Families, (row, family) =>
+                {
+                    row.Bind(1, family.Scope);
+                    row.Bind(2, family.Name);
+                });
+                Write("INSERT OR REPLACE INTO family VALUES (?, ?, ?, ?)", change.Families, (row, family) =>
+                {
+                    row.Bind(1, family.Scope);
+                    row.Bind(2, family.Name);
+                    row.Bind(3, family.Labels);
+                    row.Bind(4, family.Buckets);
+                });
+                Write("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?, ?)", change.Series, (row, series) =>
+                {
+                    row.Bind(1, series.Scope);
+                    row.Bind(2, series.Family);
+                    row.Bind(3, series.Labels);
+                    row.Bind(4, series.Value);
+                    row.Bind(5, series.Shown);
+                    row.Bind(6, series.TouchedDay);
+                    if (series.Periods is { } periods)
+                        row.Bind(7, periods.ToNumbers(numbers));
+                    else
+                        row.BindNull(7);
+                });
+                Write("INSERT OR REPLACE INTO value VALUES (?, ?, ?)", [.. change.Values.Where(value => value.Value is not null)], (row, value) =>
+                {
+                    row.Bind(1, value.Key.Scope);
+                    row.Bind(2, value.Key.Name);
+                    row.Bind(3, value.Value!);
+                });
+                Write("DELETE FROM value WHERE scope = ? AND name = ?", [.. change.Values.Where(value => value.Value is null)], (row, value) =>
+                {
+                    row.Bind(1, value.Key.Scope);
+                    row.Bind(2, value.Key.Name);
+                });
                 transaction.Commit();
                 return true;
             });
@@ -217,9 +195,12 @@ internal sealed partial class StateFile : IDisposable
     {
         lock (gate)
         {
-            using var command = Command("DELETE FROM series WHERE touched < $day", "$day");
-            command.Parameters[0].Value = day;
-            Try(command.ExecuteNonQuery);
+            Try(() =>
+            {
+                using var delete = new Statement(connection, "DELETE FROM series WHERE touched < ?");
+                delete.Bind(1, day);
+                return delete.Run();
+            });
         }
     }
 
@@ -247,12 +228,15 @@ internal sealed partial class StateFile : IDisposable
     /// <returns>Whether those were the last keys; the next are the first ones then.</returns>
     private bool PurgeNextEvents(long day) => Try(() =>
     {
-        using var find = Command("SELECT key FROM event WHERE key >= $from ORDER BY key LIMIT 1 OFFSET $count", "$from", "$count");
-        (find.Parameters[0].Value, find.Parameters[1].Value) = (purgeFrom, PurgedAtATime);
-        var next = find.ExecuteScalar() as long?;
-        using var delete = Command("DELETE FROM event WHERE key BETWEEN $from AND $to AND day < $day", "$from", "$to", "$day");
-        (delete.Parameters[0].Value, delete.Parameters[1].Value, delete.Parameters[2].Value) = (purgeFrom, next - 1 ?? long.MaxValue, day - FirstDay);
-        delete.ExecuteNonQuery();
+        using var find = new Statement(connection, "SELECT key FROM event WHERE key >= ? ORDER BY key LIMIT 1 OFFSET ?");
+        find.Bind(1, purgeFrom);
+        find.Bind(2, PurgedAtATime);
+        long? next = find.Next() ? find.Integer(0) : null;
+        using var delete = new Statement(connection, "DELETE FROM event WHERE key BETWEEN ? AND ? AND day < ?");
+        delete.Bind(1, purgeFrom);
+        delete.Bind(2, next - 1 ?? long.MaxValue);
+        delete.Bind(3, day - FirstDay);
+        delete.Run();
         purgeFrom = next ?? long.MinValue;
         return next is null;
     });
@@ -292,7 +276,7 @@ internal sealed partial class StateFile : IDisposable
             if (File.Exists(path) && new FileInfo(path).Length == 0)
                 throw new SqliteException("it is empty", DamagedCode);
             opened.Open();
-            Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+            Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
             if (Scalar("PRAGMA quick_check(1)") is not "ok" and var finding)
                 throw new SqliteException($"integrity check: {finding}", DamagedCode);
             var version = (long)Scalar("PRAGMA user_version")!;
@@ -378,33 +362,33 @@ internal sealed partial class StateFile : IDisposable
         _ => "",
     };
 
-    private SqliteCommand Command(string sql, params ReadOnlySpan<string> parameters)
+    private List<T> Rows<T>(string sql, string parameter, Func<Statement, NamePool, T> read)
     {
-        var command = connection.CreateCommand();
-        command.CommandText = sql;
-        foreach (var parameter in parameters)
-            command.Parameters.Add(new SqliteParameter { ParameterName = parameter });
-        return command;
-    }
-
-    private void Write<T>(
-        SqliteTransaction transaction, string sql, IReadOnlyCollection<T> rows, Action<T, SqliteParameterCollection> bind, params ReadOnlySpan<string> parameters)
-    {
-        if (rows.Count == 0)
-            return;
-        using var command = Command(sql, parameters);
-        command.Transaction = transaction;
-        foreach (var row in rows)
+        lock (gate)
         {
-            bind(row, command.Parameters);
-            command.ExecuteNonQuery();
+            return Try(() =>
+            {
+                using var select = new Statement(connection, sql);
+                select.Bind(1, parameter);
+                var (rows, names) = (new List<T>(), new NamePool());
+                while (select.Next())
+                    rows.Add(read(select, names));
+                return rows;
+            });
         }
     }
 
-    private static byte[] Blob(double[] numbers) => MemoryMarshal.AsBytes(numbers.AsSpan()).ToArray();
-
-    private static double[] Numbers(SqliteDataReader reader, int column) =>
-        MemoryMarshal.Cast<byte, double>(reader.GetFieldValue<byte[]>(column)).ToArray();
+    private void Write<T>(string sql, IReadOnlyCollection<T> rows, Action<Statement, T> bind)
+    {
+        if (rows.Count == 0)
+            return;
+        using var statement = new Statement(connection, sql);
+        foreach (var row in rows)
+        {
+            bind(statement, row);
+            statement.Run();
+        }
+    }
 
     [LoggerMessage(LogLevel.Error, "state file {path} is damaged ({problem}); it was set aside as {aside}, and counting begins anew")]
     private static partial void LogSetAside(ILogger log, string path, string problem, string aside);

@@ -37,7 +37,7 @@ public sealed class PeriodSumsTests
                 Assert.True(addition >= 0);
                 Assert.True(next.Debt >= 0);
                 // In whatever form it is stored, and from wherever it goes on.
-                sums = PeriodSums.FromNumbers(next.ToNumbers())!;
+                sums = PeriodSums.FromNumbers(next.ToNumbers(new()))!;
                 counted += addition;
                 Assert.Equal(truth.Where(one => one.Key >= 0).Sum(one => one.Value), counted - sums.Debt, 9);
                 Assert.Equal(truth.Where(one => one.Key >= until - 3).Sum(one => one.Value), sums.Sum(Start + (until - 3) * Minute, Start + until * Minute), 9);
