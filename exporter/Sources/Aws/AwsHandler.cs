@@ -46,7 +46,12 @@ internal sealed class AwsHandler : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var operation = OperationOf(request);
-        var body = request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(cancellationToken);
+        var body = request.Content switch
+        {
+            null => [],
+            AwsJsonContent json => json.Bytes,
+            var content => await content.ReadAsByteArrayAsync(cancellationToken),
+        };
         var pace = usage.PaceOf(operation);
         var attempt = attempts.GetOrAdd(operation, static (_, handler) => handler.resilience.Attempting(handler.time), this);
         try

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Reflection;
 using System.Text.Json;
@@ -40,6 +41,71 @@ internal sealed class EpochSecondsConverter : JsonConverter<DateTimeOffset>
         writer.WriteNumberValue(value.ToUnixTimeMilliseconds() / 1000m);
 }
 
+/// <summary>A number; what is none is a string in JSON: NaN, Infinity, -Infinity.</summary>
+internal sealed class NumberConverter : JsonConverter<double>
+{
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
+    {
+        JsonTokenType.Number => reader.GetDouble(),
+        JsonTokenType.String when reader.ValueTextEquals("NaN"u8) => double.NaN,
+        JsonTokenType.String when reader.ValueTextEquals("Infinity"u8) => double.PositiveInfinity,
+        JsonTokenType.String when reader.ValueTextEquals("-Infinity"u8) => double.NegativeInfinity,
+        _ => throw new JsonException("a value must be a number"),
+    };
+
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+    {
+        if (double.IsFinite(value))
+            writer.WriteNumberValue(value);
+        else
+            writer.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
+    }
+}
+
+/// <summary>Reads a list into an array of its size: lists that grow, of the datapoints of 50,000 metrics a minute, leave 25 MB behind.</summary>
+internal sealed class ArrayConverter<T, TElement> : JsonConverter<IReadOnlyList<T>>
+    where TElement : JsonConverter<T>, new()
+{
+    private readonly TElement element = new();
+
+    public override IReadOnlyList<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw new JsonException("a list is expected");
+        var ahead = reader;
+        var count = 0;
+        for (; ahead.Read() && ahead.TokenType != JsonTokenType.EndArray; count++)
+        {
+            if (ahead.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject)
+                throw new JsonException("a list of single values is expected");
+        }
+
+        var array = new T[count];
+        for (var i = 0; i < count; i++)
+        {
+            reader.Read();
+            array[i] = element.Read(ref reader, typeof(T), options)!;
+        }
+
+        reader.Read();
+        return array;
+    }
+
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<T> value, JsonSerializerOptions options)
+    {
+        writer.WriteStartArray();
+        foreach (var one in value)
+            element.Write(writer, one, options);
+        writer.WriteEndArray();
+    }
+}
+
+/// <summary>A body whose bytes can be signed as they are.</summary>
+internal sealed class AwsJsonContent(byte[] bytes) : ByteArrayContent(bytes)
+{
+    public byte[] Bytes { get; } = bytes;
+}
+
 /// <summary>Bodies of AWS's JSON protocols. Their Content-Type carries no charset: some servers compare it exactly.</summary>
 /// <param name="version">1.0 or 1.1.</param>
 internal sealed class AwsJsonSerializer(string version) : IHttpContentSerializer
@@ -48,7 +114,7 @@ internal sealed class AwsJsonSerializer(string version) : IHttpContentSerializer
 
     public HttpContent ToHttpContent<T>(T item)
     {
-        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(item, TypeInfo<T>()));
+        var content = new AwsJsonContent(JsonSerializer.SerializeToUtf8Bytes(item, TypeInfo<T>()));
         content.Headers.ContentType = contentType;
         return content;
     }

@@ -38,7 +38,7 @@ internal sealed record MetricStat(CloudWatchMetric Metric, int Period, string St
 
 internal sealed record CloudWatchMetric(string Namespace, string MetricName, IReadOnlyList<CloudWatchDimension> Dimensions);
 
-internal sealed record CloudWatchDimension(string Name, string Value);
+internal readonly record struct CloudWatchDimension(string Name, string Value);
 
 internal sealed record GetMetricDataResponse
 {
@@ -62,10 +62,11 @@ internal sealed record MetricDataResult
     public string Id { get; set; } = "";
 
     /// <summary>The start of each datapoint's period.</summary>
+    [JsonConverter(typeof(ArrayConverter<DateTimeOffset, EpochSecondsConverter>))]
     public IReadOnlyList<DateTimeOffset> Timestamps { get; set; } = [];
 
     /// <summary>May hold NaN and infinities, which are strings in JSON.</summary>
-    [JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+    [JsonConverter(typeof(ArrayConverter<double, NumberConverter>))]
     public IReadOnlyList<double> Values { get; set; } = [];
 
     /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>

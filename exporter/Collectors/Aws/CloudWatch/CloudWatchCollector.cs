@@ -147,17 +147,25 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         }
     }
 
-    private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now) =>
-    [
-        .. from @group in plan.Groups
-           let interval = speed[@group]
-           where interval is not null
-           from metric in plan[@group]
-           where metric.IsDue(now, interval.Value)
-           let question = metric.Question(metric.IsCounter ? state.Periods(metric.Query.Target, metric.Query.Labels) : null, now)
-           where question is not null
-           select question,
-    ];
+    private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)
+    {
+        var due = new List<PlannedQuestion>();
+        foreach (var group in plan.Groups)
+        {
+            if (speed[group] is not { } interval)
+                continue;
+            foreach (var metric in plan[group])
+            {
+                if (metric.IsDue(now, interval)
+                    && metric.Question(metric.IsCounter ? state.Periods(metric.Query.Target, metric.Query.Labels) : null, now) is { } question)
+                {
+                    due.Add(question);
+                }
+            }
+        }
+
+        return due;
+    }
 
     private void Count(CloudWatchRequest request, LedgerBatch batch, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed)
     {

@@ -27,7 +27,10 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
 
     private async Task<IReadOnlyList<CloudWatchMetric>> ReadAsync(CloudWatchName key, string[] dimensions)
     {
-        var found = new List<CloudWatchMetric>();
+        var known = before.GetValueOrDefault(key) ?? [];
+        var same = known.ToHashSet(SameMetric.Comparer);
+        var distinct = new HashSet<CloudWatchMetric>(same.Count, SameMetric.Comparer);
+        var found = new List<CloudWatchMetric>(same.Count);
         var filters = dimensions.Select(name => new DimensionFilter(name, key.Fixed is { } one && one.Name == name ? one.Value : null)).ToArray();
         try
         {
@@ -37,21 +40,26 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
                 var page = await source.CloudWatch.ListMetricsAsync(new(key.Space, key.Name, filters, NextToken: pages.NextToken), cancellationToken);
                 foreach (var metric in page.Metrics)
                 {
-                    if (metric is not null && Exact(metric, dimensions) is { } exact)
-                        found.Add(new(key.Space, key.Name ?? Once(metric.MetricName), exact));
+                    if (metric is null || Exact(metric, dimensions) is not { } exact)
+                        continue;
+                    var listing = new CloudWatchMetric(key.Space, key.Name ?? Once(metric.MetricName), exact);
+                    // The plan holds on to what it knows: what is listed anew is not kept beside it.
+                    if (same.TryGetValue(listing, out var one))
+                        listing = one;
+                    // A page that shifts while the list is read tells some of the one before again.
+                    if (distinct.Add(listing))
+                        found.Add(listing);
                 }
 
                 pages.Read(page.NextToken);
             }
             while (pages.More);
-            // A page that shifts while the list is read tells some of the one before again.
-            IReadOnlyList<CloudWatchMetric> distinct = [.. found.DistinctBy(metric => string.Join('\0', metric.Dimensions.Select(dimension => dimension.Value).Prepend(metric.MetricName)))];
-            return before[key] = distinct;
+            return before[key] = found;
         }
         catch (AwsException e)
         {
             failures.Enqueue(e);
-            return before.GetValueOrDefault(key) ?? [];
+            return known;
         }
     }
 
@@ -72,6 +80,24 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
         }
 
         return exact;
+    }
+}
+
+/// <summary>Compares metrics of one listing, which have the same dimensions, by their names and values.</summary>
+internal sealed class SameMetric : IEqualityComparer<CloudWatchMetric>
+{
+    public static readonly SameMetric Comparer = new();
+
+    public bool Equals(CloudWatchMetric? x, CloudWatchMetric? y) =>
+        x is not null && y is not null && x.MetricName == y.MetricName && x.Dimensions.SequenceEqual(y.Dimensions);
+
+    public int GetHashCode(CloudWatchMetric metric)
+    {
+        var hash = default(HashCode);
+        hash.Add(metric.MetricName);
+        for (var i = 0; i < metric.Dimensions.Count; i++)
+            hash.Add(metric.Dimensions[i].Value);
+        return hash.ToHashCode();
     }
 }
 

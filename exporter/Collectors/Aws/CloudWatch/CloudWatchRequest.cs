@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.InteropServices;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws.CloudWatch;
@@ -39,28 +40,29 @@ internal sealed class CloudWatchRequest
     /// <summary>Packs questions into as few calls as it takes; the statistics of one metric, side by side, stay together.</summary>
     public static IEnumerable<CloudWatchRequest> Pack(IReadOnlyList<MetricQuestion> questions)
     {
-        var metrics = new List<MetricQuestion[]>();
+        var metrics = new List<AskedMetric>();
         var first = 0;
         foreach (var (statistics, _) in CloudWatchQuery.ByMetric(questions.Select(question => question.Query)))
         {
-            // By index: what is passed over to reach the next ones would be passed over for each metric.
-            var metric = new MetricQuestion[statistics];
-            for (var i = 0; i < statistics; i++)
-                metric[i] = questions[first + i];
-            metrics.Add(metric);
+            metrics.Add(AskedMetric.Of(questions, first, statistics));
             first += statistics;
         }
 
         CloudWatchRequest? last = null;
         // By the beginning of what they ask for: a call has one span of time for all of its questions. Periods are counted from there,
         // and those that are too fine for its age are not given at all, so that each call has one.
-        foreach (var metric in metrics.OrderBy(metric => metric[0].Period).ThenBy(metric => metric.Min(question => question.From)))
+        foreach (var metric in metrics.OrderBy(metric => metric.Period).ThenBy(metric => metric.From))
         {
-            if (last?.TryAdd(metric) == true)
-                continue;
-            if (last is not null)
+            if (last?.Fits(metric) == false)
+            {
                 yield return last;
-            last = new(metric);
+                last = null;
+            }
+
+            last ??= new();
+            for (var i = 0; i < metric.Statistics; i++)
+                last.questions.Add(questions[metric.First + i]);
+            last.Widen(metric);
         }
 
         if (last is not null)
@@ -152,30 +154,19 @@ internal sealed class CloudWatchRequest
         }
     }
 
-    private CloudWatchRequest(MetricQuestion[] first) => Add(first);
-
-    private bool TryAdd(MetricQuestion[] metric)
+    private bool Fits(AskedMetric metric)
     {
-        if (questions.Count + metric.Length > MostQueries || questions[0].Period != metric[0].Period)
-            return false;
-        var from = metric.Min(question => question.From);
-        var until = metric.Max(question => question.Until);
-        var span = (until > Until ? until : Until) - (from < From ? from : From);
-        if (span.TotalSeconds * (datapointsASecond + metric.Sum(question => 1 / question.Period.TotalSeconds)) > MostDatapoints)
-            return false;
-        Add(metric);
-        return true;
+        var span = (metric.Until > Until ? metric.Until : Until) - (metric.From < From ? metric.From : From);
+        return questions.Count + metric.Statistics <= MostQueries
+            && questions[0].Period == metric.Period
+            && span.TotalSeconds * (datapointsASecond + metric.DatapointsASecond) <= MostDatapoints;
     }
 
-    private void Add(MetricQuestion[] metric)
+    private void Widen(AskedMetric metric)
     {
-        questions.AddRange(metric);
-        foreach (var question in metric)
-        {
-            datapointsASecond += 1 / question.Period.TotalSeconds;
-            From = question.From < From ? question.From : From;
-            Until = question.Until > Until ? question.Until : Until;
-        }
+        datapointsASecond += metric.DatapointsASecond;
+        From = metric.From < From ? metric.From : From;
+        Until = metric.Until > Until ? metric.Until : Until;
     }
 
     private static void Take(MetricDataResult? result, List<MetricQuestion> asked)
@@ -204,4 +195,23 @@ internal sealed class CloudWatchRequest
     }
 
     private static bool IsWord(string text) => text.Length <= 32 && text.All(char.IsAsciiLetter);
+
+    /// <summary>The statistics of one metric, which stand side by side among the questions.</summary>
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct AskedMetric(int First, int Statistics, TimeSpan Period, DateTimeOffset From, DateTimeOffset Until)
+    {
+        public double DatapointsASecond => Statistics / Period.TotalSeconds;
+
+        public static AskedMetric Of(IReadOnlyList<MetricQuestion> questions, int first, int statistics)
+        {
+            var (from, until) = (DateTimeOffset.MaxValue, DateTimeOffset.MinValue);
+            for (var i = first; i < first + statistics; i++)
+            {
+                from = questions[i].From < from ? questions[i].From : from;
+                until = questions[i].Until > until ? questions[i].Until : until;
+            }
+
+            return new(first, statistics, questions[first].Period, from, until);
+        }
+    }
 }

@@ -79,6 +79,28 @@ public sealed class AwsJsonTests
     public void A_time_that_is_none_is_refused(string json) =>
         Assert.Throws<JsonException>(() => JsonSerializer.Deserialize($$"""{"CreatedOn":{{json}}}""", AwsJsonContext.Default.GlueJob));
 
+    [Fact]
+    public void Values_may_be_no_numbers()
+    {
+        var result = Result("""{"Timestamps":[1,2,3,4],"Values":["NaN","-Infinity","Infinity",0.5]}""");
+
+        Assert.Equal([double.NaN, double.NegativeInfinity, double.PositiveInfinity, 0.5], result.Values);
+        Assert.Equal([1, 2, 3, 4], result.Timestamps.Select(at => at.ToUnixTimeSeconds()));
+        Assert.Empty(Result("""{"Timestamps":[],"Values":[]}""").Values);
+    }
+
+    [Theory]
+    [InlineData("""{"Values":null}""")]
+    [InlineData("""{"Values":1}""")]
+    [InlineData("""{"Values":[[1]]}""")]
+    [InlineData("""{"Values":[{"a":1}]}""")]
+    [InlineData("""{"Values":["one"]}""")]
+    [InlineData("""{"Values":[null]}""")]
+    [InlineData("""{"Timestamps":[1,"2"]}""")]
+    public void Lists_of_something_else_are_refused(string json) => Assert.Throws<JsonException>(() => Result(json));
+
+    private static MetricDataResult Result(string json) => JsonSerializer.Deserialize(json, AwsJsonContext.Default.MetricDataResult)!;
+
     private static async Task RoundTripAsync<T>(T body)
     {
         var serializer = new AwsJsonSerializer("1.1");
