@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Metrics;
+using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
@@ -26,6 +27,20 @@ public sealed class GroupTests
         Assert.Equal(16, Counted(rig, "aws_dynamodb_consumed_read_capacity_units_total", "kpi", ""));
         Assert.Equal(24, Counted(rig, "aws_dynamodb_consumed_read_capacity_units_total", "kpi", "by_genre"));
         Assert.Equal(32, Counted(rig, "aws_dynamodb_consumed_write_capacity_units_total", "kpi", ""));
+    }
+
+    [Fact]
+    public async Task What_is_listed_again_is_not_kept_twice()
+    {
+        var looks = new List<IReadOnlyList<CloudWatchMetric>>();
+        using var rig = new CloudWatchRig(() => [new ListingGroup(looks)]);
+        rig.CloudWatch.Add("AWS/DynamoDB", "UserErrors", ("TableName", "kpi"));
+        await rig.DiscoverAsync();
+        rig.CloudWatch.Add("AWS/DynamoDB", "UserErrors", ("TableName", "new"));
+        await rig.DiscoverAsync();
+
+        Assert.Equal(["kpi", "new"], looks[1].Select(metric => metric.Dimensions[0].Value).Order(StringComparer.Ordinal));
+        Assert.Same(looks[0].Single(), looks[1].Single(metric => metric.Dimensions[0].Value == "kpi"));
     }
 
     [Fact]
@@ -178,4 +193,22 @@ public sealed class GroupTests
 
     private static double? Counted(CloudWatchRig rig, string name, params string[] labels) =>
         rig.Counted(rig.Collector.Metrics.Single((MetricDesc metric) => metric.Name == name), labels);
+
+    /// <summary>Notes what it is listed, and asks for nothing.</summary>
+    private sealed class ListingGroup(List<IReadOnlyList<CloudWatchMetric>> looks) : CloudWatchGroup(Minute)
+    {
+        public override string Name => "listing";
+
+        public override string Setting => "listing.interval";
+
+        public override CloudWatchImportance Importance => CloudWatchImportance.Charts;
+
+        public override IReadOnlyList<MetricDesc> Metrics => [];
+
+        public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
+        {
+            looks.Add(await listing.ListAsync("AWS/DynamoDB", "UserErrors", ["TableName"]));
+            return [];
+        }
+    }
 }
