@@ -49,19 +49,9 @@ internal sealed class Statement : IDisposable
     /// <exception cref="SqliteException">It failed.</exception>
     public bool Next()
     {
-        var code = raw.sqlite3_step(statement);
-        if (code == raw.SQLITE_ROW)
+        if (raw.sqlite3_step(statement) == raw.SQLITE_ROW)
             return true;
-        try
-        {
-            if (code != raw.SQLITE_DONE)
-                Check(code);
-        }
-        finally
-        {
-            _ = raw.sqlite3_reset(statement); // tells the failure of the step once more
-        }
-
+        Check(raw.sqlite3_reset(statement)); // which tells what the step failed with
         return false;
     }
 

@@ -49,7 +49,7 @@ public sealed class OutageTests(Outages seen) : IClassFixture<Outages>
     {
         // Staleness is looked at once a second. A collection that had begun when the outage did tells of the jobs that it could read,
         // as of its beginning, which is an interval after that of the last success.
-        var slack = TimeSpan.FromSeconds(source.StartsWith("aws/", StringComparison.Ordinal) ? 6 : 2.5);
+        var slack = TimeSpan.FromSeconds(source.StartsWith("aws/", StringComparison.Ordinal) ? 6 : 1.5);
         foreach (var (_, collector, gauge) in Gauges.Where(one => source.StartsWith(one.Kind, StringComparison.Ordinal)))
         {
             var ages = seen.Faulty.Select(page => (Age: Age(page, collector, source), IsThere: page.Of(gauge, Outages.LabelOf(source)).Any())).ToList();

@@ -29,7 +29,6 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
     {
         var known = before.GetValueOrDefault(key) ?? [];
         var same = known.ToHashSet(SameMetric.Comparer);
-        var distinct = new HashSet<CloudWatchMetric>(same.Count, SameMetric.Comparer);
         var found = new List<CloudWatchMetric>(same.Count);
         var filters = dimensions.Select(name => new DimensionFilter(name, key.Fixed is { } one && one.Name == name ? one.Value : null)).ToArray();
         try
@@ -42,19 +41,16 @@ internal sealed class CloudWatchListing(AwsSource source, ConcurrentDictionary<C
                 {
                     if (metric is null || Exact(metric, dimensions) is not { } exact)
                         continue;
-                    var listing = new CloudWatchMetric(key.Space, key.Name ?? Once(metric.MetricName), exact);
+                    var metricNow = new CloudWatchMetric(key.Space, key.Name ?? Once(metric.MetricName), exact);
                     // The plan holds on to what it knows: what is listed anew is not kept beside it.
-                    if (same.TryGetValue(listing, out var one))
-                        listing = one;
-                    // A page that shifts while the list is read tells some of the one before again.
-                    if (distinct.Add(listing))
-                        found.Add(listing);
+                    found.Add(same.TryGetValue(metricNow, out var metricBefore) ? metricBefore : metricNow);
                 }
 
                 pages.Read(page.NextToken);
             }
             while (pages.More);
-            return before[key] = found;
+            // A page that shifts while the list is read tells some of the one before again.
+            return before[key] = [.. found.Distinct(SameMetric.Comparer)];
         }
         catch (AwsException e)
         {
