@@ -13,6 +13,9 @@ namespace PipelineExporter.Metrics;
 /// </summary>
 internal static class FamilyRenderer
 {
+    // So many at once: the registry and the text of a large family would be megabytes, garbage as soon as they are compressed.
+    private const int SamplesAtOnce = 400;
+
     /// <summary>
     /// Renders the sink's gauges, or what it holds besides; a family whose samples are those of <paramref name="previous"/> is
     /// taken from there.
@@ -20,15 +23,13 @@ internal static class FamilyRenderer
     public static ImmutableArray<FamilyPart> Render(MetricSink sink, bool gauges, ImmutableArray<FamilyPart> previous)
     {
         var parts = ImmutableArray.CreateBuilder<FamilyPart>();
-        // One for all: a stream that grows to megabytes leaves as many behind.
-        using var text = new MemoryStream();
         foreach (var (family, samples) in sink.Families.Where(one => one.Family.Type == MetricType.Gauge == gauges))
         {
             var fingerprint = Fingerprint(family, sink.SourceLabels, samples);
             var before = previous.IsDefaultOrEmpty ? null : previous.FirstOrDefault(part => part.Name == family.Name);
             parts.Add(before?.Fingerprint == fingerprint
                 ? before
-                : Render(family, sink.SourceLabels, samples, fingerprint, text));
+                : Render(family, sink.SourceLabels, samples, fingerprint));
         }
 
         return parts.ToImmutable();
@@ -38,34 +39,32 @@ internal static class FamilyRenderer
         MetricDesc family,
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         IReadOnlyDictionary<string[], double[]> samples,
-        UInt128 fingerprint,
-        MemoryStream text)
+        UInt128 fingerprint)
     {
-        text.SetLength(0);
+        using var lines = new DeflatedTextWriter();
         if (family.Type == MetricType.Histogram)
-            WriteHistogram(text, family, sourceLabels, samples);
+            WriteHistogram(lines, family, sourceLabels, samples);
         else
-            WriteLines(text, family.Name, sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[0])));
+            WriteLines(lines, family.Name, sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[0])));
         var header = $"# HELP {family.Name} {family.Help}\n# TYPE {family.Name} {family.Type.ToString().ToLowerInvariant()}\n";
         var source = string.Join(',', sourceLabels.Select(label => $"{label.Key}={label.Value}"));
         return new(
-            family.Name, source, new(Encoding.UTF8.GetBytes(header)),
-            new(text.ToArray()), samples.Count * family.SeriesEach, fingerprint);
+            family.Name, source, DeflatedText.Of(Encoding.UTF8.GetBytes(header)), lines.Finish(), samples.Count * family.SeriesEach, fingerprint);
     }
 
     // A prometheus-net histogram can only be observed into, which would round its sum: and a sum that steps back by its last
     // bit reads as a reset, so that increase() adds all of it. Its three kinds of series are written as what they are.
     private static void WriteHistogram(
-        MemoryStream text,
+        DeflatedTextWriter lines,
         MetricDesc family,
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         IReadOnlyDictionary<string[], double[]> samples)
     {
         string[] bounds = [.. family.Buckets.Select(bound => bound.ToString(CultureInfo.InvariantCulture)), "+Inf"];
-        WriteLines(text, $"{family.Name}_bucket", sourceLabels, [.. family.Labels, "le"], Cumulative());
-        WriteLines(text, $"{family.Name}_sum", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[^1])));
+        WriteLines(lines, $"{family.Name}_bucket", sourceLabels, [.. family.Labels, "le"], Cumulative());
+        WriteLines(lines, $"{family.Name}_sum", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[^1])));
         WriteLines(
-            text, $"{family.Name}_count", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[..^1].Sum())));
+            lines, $"{family.Name}_count", sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[..^1].Sum())));
 
         IEnumerable<(string[] LabelValues, double Value)> Cumulative()
         {
@@ -80,28 +79,31 @@ internal static class FamilyRenderer
 
     // Through a gauge whatever the family's type, since a gauge can be set; HELP and TYPE are the family's own.
     private static void WriteLines(
-        MemoryStream text,
+        DeflatedTextWriter lines,
         string name,
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         ImmutableArray<string> labels,
         IEnumerable<(string[] LabelValues, double Value)> samples)
     {
-        var registry = Prometheus.Metrics.NewCustomRegistry();
-        var gauge = Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge(
-            name, "", new GaugeConfiguration { LabelNames = [.. sourceLabels.Select(label => label.Key), .. labels], SuppressInitialValue = true });
+        string[] labelNames = [.. sourceLabels.Select(label => label.Key), .. labels];
         string[] sourceValues = [.. sourceLabels.Select(label => label.Value)];
-        foreach (var (labelValues, value) in samples)
-            gauge.WithLabels([.. sourceValues, .. labelValues]).Set(value);
+        using var text = new MemoryStream();
+        foreach (var some in samples.Chunk(SamplesAtOnce))
+        {
+            var registry = Prometheus.Metrics.NewCustomRegistry();
+            var gauge = Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge(
+                name, "", new GaugeConfiguration { LabelNames = labelNames, SuppressInitialValue = true });
+            foreach (var (labelValues, value) in some)
+                gauge.WithLabels([.. sourceValues, .. labelValues]).Set(value);
 
-        var start = (int)text.Length;
-        // Writes to memory only, so it completes at once.
-        registry.CollectAndExportAsTextAsync(text, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
-        var rendered = text.GetBuffer().AsSpan(start, (int)text.Length - start);
-        var lines = rendered;
-        for (var header = 0; header < 2; header++)
-            lines = lines[(lines.IndexOf((byte)'\n') + 1)..];
-        lines.CopyTo(rendered);
-        text.SetLength(start + lines.Length);
+            text.SetLength(0);
+            // Writes to memory only, so it completes at once.
+            registry.CollectAndExportAsTextAsync(text, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
+            ReadOnlySpan<byte> rendered = text.GetBuffer().AsSpan(0, (int)text.Length);
+            for (var header = 0; header < 2; header++)
+                rendered = rendered[(rendered.IndexOf((byte)'\n') + 1)..];
+            lines.Write(rendered);
+        }
     }
 
     private static UInt128 Fingerprint(

@@ -72,7 +72,7 @@ internal sealed class SelfMetrics
             name = name[..name.IndexOf(' ')];
             var fingerprint = XxHash128.HashToUInt128(family);
             parts.Add(previous.FirstOrDefault(part => part.Name == name && part.Fingerprint == fingerprint)
-                ?? new(name, Source: "", new(family[..header].ToArray()), new(lines.ToArray()), lines.Count((byte)'\n'), fingerprint));
+                ?? new(name, Source: "", DeflatedText.Of(family[..header]), DeflatedText.Of(lines), lines.Count((byte)'\n'), fingerprint));
         }
 
         return parts.ToImmutable();

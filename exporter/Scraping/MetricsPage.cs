@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using System.IO.Hashing;
+using System.IO.Compression;
 using PipelineExporter.Metrics;
 
 namespace PipelineExporter.Scraping;
@@ -9,18 +9,14 @@ internal sealed class MetricsPage
 {
     public static readonly MetricsPage Empty = new(0, []);
 
-    private readonly ImmutableArray<byte[]> plain;
-    private readonly ImmutableArray<byte[]> gzip;
-
     /// <param name="generation">Later pages have greater ones.</param>
     /// <param name="parts">In any order; the parts of one family are put under one header.</param>
     public MetricsPage(long generation, IEnumerable<FamilyPart> parts)
     {
         Generation = generation;
-        var plainBytes = ImmutableArray.CreateBuilder<byte[]>();
-        var gzipBytes = ImmutableArray.CreateBuilder<byte[]>();
-        gzipBytes.Add(Deflate.GzipHeader);
-        var crc = new Crc32();
+        var gzip = ImmutableArray.CreateBuilder<byte[]>();
+        gzip.Add(GzipMember.Header);
+        var crc = 0u;
         foreach (var family in parts.GroupBy(part => part.Name).OrderBy(family => family.Key, StringComparer.Ordinal))
         {
             // HELP and TYPE once a family: a second HELP line is refused by Prometheus' own linter.
@@ -29,16 +25,15 @@ internal sealed class MetricsPage
                 Add(part.Lines);
         }
 
-        gzipBytes.Add(Deflate.GzipTrailer(crc, PlainLength));
-        (plain, gzip) = (plainBytes.ToImmutable(), gzipBytes.ToImmutable());
-        GzipLength = gzip.Sum(bytes => (long)bytes.Length);
+        gzip.Add(GzipMember.Trailer(crc, PlainLength));
+        Gzip = gzip.ToImmutable();
+        GzipLength = Gzip.Sum(bytes => (long)bytes.Length);
 
-        void Add(RenderedBytes bytes)
+        void Add(DeflatedText text)
         {
-            plainBytes.Add(bytes.Plain);
-            gzipBytes.Add(bytes.Deflated);
-            crc.Append(bytes.Plain);
-            PlainLength += bytes.Plain.Length;
+            gzip.Add(text.Bytes);
+            crc = GzipMember.JoinCrc(crc, text.Crc, text.PlainLength);
+            PlainLength += text.PlainLength;
         }
     }
 
@@ -48,7 +43,16 @@ internal sealed class MetricsPage
 
     public long GzipLength { get; }
 
-    public ImmutableArray<byte[]> Plain => plain;
+    /// <summary>The answer for whom takes gzip, in pieces.</summary>
+    public ImmutableArray<byte[]> Gzip { get; }
 
-    public ImmutableArray<byte[]> Gzip => gzip;
+    /// <summary>The answer for all others, unpacked as it is read.</summary>
+    public Stream OpenPlain()
+    {
+        var gzip = new MemoryStream((int)GzipLength);
+        foreach (var bytes in Gzip)
+            gzip.Write(bytes);
+        gzip.Position = 0;
+        return new GZipStream(gzip, CompressionMode.Decompress);
+    }
 }

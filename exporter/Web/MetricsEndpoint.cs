@@ -1,11 +1,15 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using Microsoft.Net.Http.Headers;
 using PipelineExporter.Scraping;
 using PipelineExporter.State;
 
 namespace PipelineExporter.Web;
 
-/// <summary>Serves the current page. A scrape copies bytes: it waits for no source, renders nothing and compresses nothing.</summary>
+/// <summary>
+/// Serves the current page. A scrape copies bytes: it waits for no source, renders nothing and compresses nothing. Only
+/// a client that takes no gzip, as Prometheus does, has it unpacked.
+/// </summary>
 internal static class MetricsEndpoint
 {
     // Bounds what a slow reader makes the server hold.
@@ -24,23 +28,43 @@ internal static class MetricsEndpoint
         if (HttpMethods.IsHead(context.Request.Method))
             return;
 
+        if (gzip ? await SendAsync(context, page.Gzip) : await UnpackAsync(context, page))
+            scrapes.Answered(page.Generation);
+    }
+
+    private static async Task<bool> SendAsync(HttpContext context, ImmutableArray<byte[]> pieces)
+    {
         var unflushed = 0;
-        foreach (var bytes in gzip ? page.Gzip : page.Plain)
+        foreach (var bytes in pieces)
         {
             for (var at = 0; at < bytes.Length; at += FlushAfter)
             {
                 var piece = bytes.AsSpan(at, Math.Min(FlushAfter, bytes.Length - at));
-                response.BodyWriter.Write(piece);
+                context.Response.BodyWriter.Write(piece);
                 if ((unflushed += piece.Length) < FlushAfter)
                     continue;
                 if (!await FlushAsync(context))
-                    return;
+                    return false;
                 unflushed = 0;
             }
         }
 
-        if (await FlushAsync(context))
-            scrapes.Answered(page.Generation);
+        return await FlushAsync(context);
+    }
+
+    private static async Task<bool> UnpackAsync(HttpContext context, MetricsPage page)
+    {
+        await using var plain = page.OpenPlain();
+        while (true)
+        {
+            var piece = context.Response.BodyWriter.GetMemory(FlushAfter)[..FlushAfter];
+            var read = await plain.ReadAtLeastAsync(piece, FlushAfter, throwOnEndOfStream: false, context.RequestAborted);
+            context.Response.BodyWriter.Advance(read);
+            if (!await FlushAsync(context))
+                return false;
+            if (read < FlushAfter)
+                return true;
+        }
     }
 
     // False when the reader has gone: the server does not always throw then.

@@ -53,7 +53,7 @@ internal static class AirflowParts
         }
 
         var collecting = collectors.Aggregate(TimeSpan.Zero, (sum, collector) => sum + collector.Spent);
-        var series = store.Page.Plain.Sum(bytes => bytes.Count(b => b == '\n') - (bytes.AsSpan().StartsWith("# HELP"u8) ? 2 : 0));
+        var series = Report.Series(store.Page);
         return (collecting.TotalSeconds / polls, (whole - collecting).TotalSeconds / polls, series);
     }
 

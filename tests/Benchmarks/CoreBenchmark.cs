@@ -72,7 +72,7 @@ internal static class CoreBenchmark
 
         var report = new Report();
         var page = store.Page;
-        var series = page.Plain.Sum(bytes => bytes.Count(b => b == '\n') - (bytes.AsSpan().StartsWith("# HELP"u8) ? 2 : 0));
+        var series = Report.Series(page);
         Console.WriteLine($"{series} series, {page.PlainLength / 1e6:0.0} MB, compressed {page.GzipLength / 1e6:0.0} MB, in {Collectors} collectors; "
             + (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? "JIT" : "Native AOT"));
         report.Line("publishing all of them, CPU", publishing.TotalMilliseconds, "ms", atMost: 1000);

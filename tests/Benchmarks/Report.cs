@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using PipelineExporter.Scraping;
 
 namespace PipelineExporter.Benchmarks;
 
@@ -32,6 +33,16 @@ internal sealed class Report
     {
         var status = File.ReadLines($"/proc/{processId ?? Environment.ProcessId}/status").Single(text => text.StartsWith(line + ":", StringComparison.Ordinal));
         return double.Parse(status.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) / 1024;
+    }
+
+    /// <summary>Time series on a page.</summary>
+    public static int Series(MetricsPage page)
+    {
+        using var text = new StreamReader(page.OpenPlain());
+        var series = 0;
+        while (text.ReadLine() is { } line)
+            series += line.StartsWith('#') ? 0 : 1;
+        return series;
     }
 
     /// <summary>Runs a program to its end; it is another process, so that its time is not counted here.</summary>

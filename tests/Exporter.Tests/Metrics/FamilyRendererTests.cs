@@ -4,6 +4,7 @@ using CsCheck;
 using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
+using PipelineExporter.Tests.Scraping;
 
 namespace PipelineExporter.Tests.Metrics;
 
@@ -52,8 +53,33 @@ public sealed class FamilyRendererTests
         var sink = new MetricSink([], [counter], 10);
         sink.Add(counter, [3], "etl");
         var part = Assert.Single(Render(sink));
-        Assert.Equal("# HELP dag_runs_total Finished runs.\n# TYPE dag_runs_total counter\n", Encoding.UTF8.GetString(part.Header.Plain));
+        Assert.Equal("# HELP dag_runs_total Finished runs.\n# TYPE dag_runs_total counter\n", part.Header.Text());
         Assert.Equal("dag_runs_total{dag_id=\"etl\"} 3\n", Text(part));
+    }
+
+    [Theory]
+    [InlineData(399)]
+    [InlineData(400)]
+    [InlineData(401)]
+    [InlineData(2_500)]
+    public void A_large_family_is_written_in_slices_each_series_once_and_in_order(int count)
+    {
+        var gauge = MetricDesc.Gauge("pool_slots", "Slots.", "pool");
+        var histogram = MetricDesc.Histogram("dag_run_duration_seconds", "Durations.", [0.5], "dag_id");
+        var sink = new MetricSink([], [gauge, histogram], 100_000);
+        for (var i = 0; i < count; i++)
+        {
+            sink.Set(gauge, i, $"pool {i}");
+            sink.Add(histogram, [1, 2, i], $"dag {i}");
+        }
+
+        Assert.Equal(
+            [string.Concat(Enumerable.Range(0, count).Select(i => $"pool_slots{{pool=\"pool {i}\"}} {i}\n")),
+             string.Concat(Enumerable.Range(0, count).Select(i =>
+                 $"dag_run_duration_seconds_bucket{{dag_id=\"dag {i}\",le=\"0.5\"}} 1\ndag_run_duration_seconds_bucket{{dag_id=\"dag {i}\",le=\"+Inf\"}} 3\n"))
+             + string.Concat(Enumerable.Range(0, count).Select(i => $"dag_run_duration_seconds_sum{{dag_id=\"dag {i}\"}} {i}\n"))
+             + string.Concat(Enumerable.Range(0, count).Select(i => $"dag_run_duration_seconds_count{{dag_id=\"dag {i}\"}} 3\n"))],
+            Render(sink).Select(Text));
     }
 
     [Fact]
@@ -175,14 +201,14 @@ public sealed class FamilyRendererTests
         }
 
         using var folder = new TemporaryDirectory();
-        await File.WriteAllBytesAsync(folder.File("metrics"), [.. new MetricsPage(1, parts).Plain.SelectMany(bytes => bytes)]);
+        await File.WriteAllTextAsync(folder.File("metrics"), new MetricsPage(1, parts).Text());
         await Command.SucceedAsync("/bin/sh", "-c", "promtool check metrics < \"$1\"", "sh", folder.File("metrics"));
     }
 
     private static List<FamilyPart> Render(MetricSink sink) =>
         [.. FamilyRenderer.Render(sink, gauges: true, []), .. FamilyRenderer.Render(sink, gauges: false, [])];
 
-    private static string Text(FamilyPart part) => Encoding.UTF8.GetString(part.Lines.Plain);
+    private static string Text(FamilyPart part) => part.Lines.Text();
 
     private static (string Name, double Value) Sample(string line)
     {

@@ -500,7 +500,7 @@ public sealed class CollectorRunnerTests : IDisposable
 
     private void Scrape() => scrapes.Answered(store.Page.Generation);
 
-    private string Page() => Encoding.UTF8.GetString([.. store.Page.Plain.SelectMany(bytes => bytes)]);
+    private string Page() => store.Page.Text();
 
     private double Health(string metric) =>
         Sample($"pipeline_exporter_collector_{metric}{{collector=\"fake\",source=\"airflow/production\"}}");

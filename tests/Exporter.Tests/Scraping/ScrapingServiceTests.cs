@@ -89,5 +89,5 @@ public sealed class ScrapingServiceTests : IDisposable
         return new(runners, store, new SelfMetrics(stateSetAside: false), time);
     }
 
-    private string Page() => Encoding.UTF8.GetString([.. store.Page.Plain.SelectMany(bytes => bytes)]);
+    private string Page() => store.Page.Text();
 }

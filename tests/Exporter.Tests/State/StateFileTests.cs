@@ -5,6 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Metrics;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Scraping;
 
 namespace PipelineExporter.Tests.State;
 
@@ -284,7 +285,7 @@ public sealed class StateFileTests : IDisposable
     public async Task A_metric_tells_whether_a_file_was_set_aside(bool setAside, string line)
     {
         var parts = await new SelfMetrics(setAside).RenderAsync([], TestContext.Current.CancellationToken);
-        Assert.Contains(parts, part => System.Text.Encoding.UTF8.GetString(part.Lines.Plain) == line + "\n");
+        Assert.Contains(parts, part => part.Lines.Text() == line + "\n");
     }
 
     private StateFile Open() => StateFile.Open(folder.Path, time, log);

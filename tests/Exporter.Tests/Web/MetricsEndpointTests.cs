@@ -6,6 +6,7 @@ using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Scraping;
 
 namespace PipelineExporter.Tests.Web;
 
@@ -33,7 +34,7 @@ public sealed class MetricsEndpointTests
             store.Publish(environment, [.. FamilyRenderer.Render(sink, gauges: true, []), .. FamilyRenderer.Render(sink, gauges: false, [])]);
         }
 
-        page = Encoding.UTF8.GetString([.. store.Page.Plain.SelectMany(bytes => bytes)]);
+        page = store.Page.Text();
     }
 
     [Theory]

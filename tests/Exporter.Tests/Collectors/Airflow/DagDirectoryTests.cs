@@ -8,6 +8,7 @@ using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Airflow;
 using PipelineExporter.Stack.Tests.Tools;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Scraping;
 using static PipelineExporter.Tests.Collectors.Airflow.Rows;
 
 namespace PipelineExporter.Tests.Collectors.Airflow;
@@ -135,7 +136,7 @@ public sealed class DagDirectoryTests : IAsyncLifetime
         Assert.DoesNotContain("dag_id=\"music\"", Page());
     }
 
-    private string Page() => string.Concat(store.Page.Plain.Select(System.Text.Encoding.UTF8.GetString));
+    private string Page() => store.Page.Text();
 
     private async Task PollAsync(double minute, params JsonNode[] runs)
     {

@@ -14,6 +14,7 @@ using PipelineExporter.Scraping;
 using PipelineExporter.Simulator;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Scraping;
 using PipelineExporter.Tests.Sources.Aws;
 
 namespace PipelineExporter.Tests.Collectors.Aws;
@@ -182,7 +183,7 @@ internal sealed partial class RunExporter : IDisposable
     /// <summary>What the collectors' last collections came to.</summary>
     public IReadOnlyDictionary<string, CollectorStatus?> Status => runners.ToDictionary(runner => runner.Collector.Name, runner => runner.Status);
 
-    public string Page => string.Concat(Store.Page.Plain.Select(Encoding.UTF8.GetString));
+    public string Page => Store.Page.Text();
 
     /// <summary>What a new process finds: the state file, and nothing remembered.</summary>
     public void Restart()

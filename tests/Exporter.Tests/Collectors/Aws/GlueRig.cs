@@ -6,6 +6,7 @@ using PipelineExporter.Metrics;
 using PipelineExporter.Scraping;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Scraping;
 
 namespace PipelineExporter.Tests.Collectors.Aws;
 
@@ -56,7 +57,7 @@ internal sealed class GlueRig : IDisposable
     {
         var store = new SnapshotStore();
         await new CollectorRunner(Jobs, ledger, store, RunnerOptions.For(Jobs.Interval), Time, log).RunOnceAsync(CancellationToken.None);
-        return string.Concat(store.Page.Plain.Select(System.Text.Encoding.UTF8.GetString));
+        return store.Page.Text();
     }
 
     /// <summary>The counted value of a series, null when there is none; of a histogram its number of observations.</summary>
