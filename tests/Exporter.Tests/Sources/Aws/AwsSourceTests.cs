@@ -355,6 +355,20 @@ public sealed class AwsSourceTests
     }
 
     [Fact]
+    public async Task A_body_is_signed_as_it_was_serialized_and_not_read_once_more()
+    {
+        HttpContent? sent = null;
+        using var aws = new Transport(request => sent = request.Content);
+        using var source = new AwsSource(
+            new() { Name = "a", Region = "eu-west-1", EndpointUrl = new("http://aws.test") }, TimeProvider.System,
+            keys: new BasicAWSCredentials("AKIDEXAMPLE", "secret"), environment: _ => null, transport: aws);
+
+        await source.CloudWatch.ListMetricsAsync(new("Glue", "x", []), Now);
+
+        Assert.IsType<AwsJsonContent>(sent); // what Refit streams is of another type, and would be read to be signed
+    }
+
+    [Fact]
     public async Task Credentials_that_do_not_come_are_no_fault_of_the_service()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
@@ -395,6 +409,15 @@ public sealed class AwsSourceTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private sealed class Transport(Action<HttpRequestMessage> sent) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            sent(request);
+            return Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("{}") });
+        }
     }
 
     private sealed class SilentKeys : AWSCredentials
