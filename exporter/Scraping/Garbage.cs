@@ -7,7 +7,7 @@ namespace PipelineExporter.Scraping;
 /// </summary>
 internal static class Garbage
 {
-    private const long Least = 8 << 20;
+    private const long Least = 4 << 20;
 
     private static readonly Lock Gate = new();
     private static long allocated;
@@ -18,7 +18,7 @@ internal static class Garbage
     {
         lock (Gate)
         {
-            if (GC.GetTotalAllocatedBytes() - allocated < Math.Max(Least, alive))
+            if (GC.GetTotalAllocatedBytes() - allocated < Math.Max(Least, alive / 2))
                 return;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             (allocated, alive) = (GC.GetTotalAllocatedBytes(), GC.GetTotalMemory(forceFullCollection: false));

@@ -11,12 +11,10 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
 {
     internal Dictionary<EventKey, long> Events { get; } = [];
 
-    internal Dictionary<MetricDesc, Dictionary<string[], double[]>> Additions { get; } = [];
+    internal Dictionary<MetricDesc, Dictionary<string[], Addition>> Additions { get; } = [];
 
     /// <summary>New values of kept gauges; null: of one that only goes on being kept.</summary>
     internal Dictionary<MetricDesc, Dictionary<string[], double?>> Kept { get; } = [];
-
-    internal Dictionary<MetricDesc, Dictionary<string[], PeriodSums?>> Periods { get; } = [];
 
     internal Dictionary<string, string?> Values { get; } = [];
 
@@ -36,7 +34,7 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
     public bool Contains(EventKey key) => Events.ContainsKey(key) || source.Contains(key);
 
     /// <summary>Makes a series exist, at 0 when it is new.</summary>
-    public void Declare(MetricDesc metric, params ReadOnlySpan<string> labelValues) => Addition(metric, labelValues);
+    public void Declare(MetricDesc metric, params ReadOnlySpan<string> labelValues) => AdditionTo(metric, labelValues);
 
     /// <summary>Adds to a counter; <paramref name="amount"/> is finite and not negative.</summary>
     public void Add(MetricDesc counter, double amount, params ReadOnlySpan<string> labelValues)
@@ -44,7 +42,7 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         if (counter.Type != MetricType.Counter)
             throw new MetricException(counter.Name, "is not a counter");
         Check(counter, amount);
-        Addition(counter, labelValues)[0] += amount;
+        AdditionTo(counter, labelValues).Numbers[0] += amount;
     }
 
     /// <summary>Adds one observation to a histogram, in the metric's unit, finite and not negative.</summary>
@@ -53,7 +51,7 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         if (histogram.Type != MetricType.Histogram)
             throw new MetricException(histogram.Name, "is not a histogram");
         Check(histogram, value);
-        var numbers = Addition(histogram, labelValues);
+        var numbers = AdditionTo(histogram, labelValues).Numbers;
         numbers[histogram.BucketOf(value)]++;
         numbers[^1] += value;
     }
@@ -65,22 +63,22 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
     /// <param name="since">Where counting begins; of a series that is known, it is where it began.</param>
     /// <param name="revisable">How many periods may still be revised.</param>
     /// <param name="remembered">How many are remembered, as many at least.</param>
+    /// <param name="labelValues">Are kept as they are.</param>
     /// <returns>How many were.</returns>
-    public int CountPeriods(MetricDesc counter, PeriodReading reading, DateTimeOffset since, int revisable, int remembered, params ReadOnlySpan<string> labelValues)
+    public int CountPeriods(MetricDesc counter, PeriodReading reading, DateTimeOffset since, int revisable, int remembered, string[] labelValues)
     {
-        ref var sums = ref PeriodsOf(counter, labelValues);
-        var (next, addition, revised) = (sums ?? PeriodSums.StartingAt(since, reading.Period)).Read(reading, revisable, remembered);
-        Add(counter, addition, labelValues);
-        sums = next;
+        ref var addition = ref AdditionOfPeriods(counter, labelValues);
+        var (next, amount, revised) = (addition.Periods ?? PeriodSums.StartingAt(since, reading.Period)).Read(reading, revisable, remembered);
+        Check(counter, amount);
+        addition.Numbers[0] += amount;
+        addition.Periods = next;
         return revised;
     }
 
     /// <summary>Makes a sum exist, at 0 when it is new: its periods are counted from <paramref name="since"/> on.</summary>
-    public void DeclarePeriods(MetricDesc counter, DateTimeOffset since, TimeSpan period, params ReadOnlySpan<string> labelValues)
-    {
-        Declare(counter, labelValues);
-        PeriodsOf(counter, labelValues) ??= PeriodSums.StartingAt(since, period);
-    }
+    /// <param name="labelValues">Are kept as they are.</param>
+    public void DeclarePeriods(MetricDesc counter, DateTimeOffset since, TimeSpan period, string[] labelValues) =>
+        AdditionOfPeriods(counter, labelValues).Periods ??= PeriodSums.StartingAt(since, period);
 
     /// <summary>Keeps the value of a gauge over restarts, until it is replaced or not touched for as long as event keys are kept.</summary>
     public void Keep(MetricDesc gauge, double value, params ReadOnlySpan<string> labelValues) => KeptValue(gauge, labelValues) = value;
@@ -114,26 +112,40 @@ internal sealed class LedgerBatch(SourceLedger source, Ledger ledger)
         return ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);
     }
 
-    private ref PeriodSums? PeriodsOf(MetricDesc counter, ReadOnlySpan<string> labelValues)
+    private ref Addition AdditionOfPeriods(MetricDesc counter, string[] labelValues)
     {
         if (counter.Type != MetricType.Counter)
             throw new MetricException(counter.Name, "is not a counter");
-        ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Periods, counter, out _);
-        family ??= new(LabelValues.Comparer);
-        ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out var exists);
-        if (!exists)
-            sums = source.Periods(counter, labelValues);
-        return ref sums!;
+        ref var addition = ref CollectionsMarshal.GetValueRefOrAddDefault(AdditionsTo(counter, labelValues), labelValues, out _);
+        addition.Numbers ??= new double[counter.Width];
+        addition.Periods ??= source.Periods(counter, labelValues);
+        return ref addition;
     }
 
-    private double[] Addition(MetricDesc metric, ReadOnlySpan<string> labelValues)
+    private Addition AdditionTo(MetricDesc metric, ReadOnlySpan<string> labelValues)
     {
         if (metric.Type == MetricType.Gauge)
             throw new MetricException(metric.Name, "is a gauge, which is not counted");
+        var family = AdditionsTo(metric, labelValues).GetAlternateLookup<ReadOnlySpan<string>>();
+        ref var addition = ref CollectionsMarshal.GetValueRefOrAddDefault(family, labelValues, out _);
+        addition.Numbers ??= new double[metric.Width];
+        return addition;
+    }
+
+    private Dictionary<string[], Addition> AdditionsTo(MetricDesc metric, ReadOnlySpan<string> labelValues)
+    {
         metric.CheckLabelValues(labelValues);
         ref var family = ref CollectionsMarshal.GetValueRefOrAddDefault(Additions, metric, out _);
-        family ??= new(LabelValues.Comparer);
-        ref var numbers = ref CollectionsMarshal.GetValueRefOrAddDefault(family.GetAlternateLookup<ReadOnlySpan<string>>(), labelValues, out _);
-        return numbers ??= new double[metric.Width];
+        return family ??= new(LabelValues.Comparer);
     }
+}
+
+/// <summary>What a batch adds to one series.</summary>
+internal struct Addition
+{
+    /// <summary>As many as the metric's <see cref="MetricDesc.Width"/>.</summary>
+    public double[] Numbers;
+
+    /// <summary>How far its periods are counted then; null for what is not counted period by period, or goes on as it is.</summary>
+    public PeriodSums? Periods;
 }

@@ -148,24 +148,23 @@ internal sealed class SourceLedger
                 change.Events.Add(key, day);
             foreach (var (name, value) in batch.Values.Where(text => values.GetValueOrDefault(text.Key) != text.Value))
                 change.Values.Add((scope, name), value);
-            var updates = new List<(Series Series, double[] Value, PeriodSums? Periods, bool Stored, bool New)>();
+            var updates = new List<(Series Series, double[] Value, PeriodSums? Periods, bool Stored, bool New)>(batch.Additions.Values.Sum(family => family.Count));
             foreach (var (metric, additions) in batch.Additions)
             {
                 var family = Bind(metric);
-                var sums = batch.Periods.GetValueOrDefault(metric);
                 foreach (var (labels, addition) in additions)
                 {
                     var known = family.TryGetValue(labels, out var series);
                     series ??= new(metric.Name, labels, new double[metric.Width], new double[metric.Width], newborn: true);
-                    var periods = sums is not null && sums.TryGetValue(labels, out var counted) ? counted : series.Periods;
-                    var adds = Array.Exists(addition, number => number != 0);
+                    var periods = addition.Periods ?? series.Periods;
+                    var adds = Array.Exists(addition.Numbers, number => number != 0);
                     if (known && !adds && series.TouchedDay == today && !MustStore(periods, series))
                     {
                         updates.Add((series, series.Value, periods, false, false));
                         continue;
                     }
 
-                    var value = adds ? Sum(series.Value, addition) : series.Value;
+                    var value = adds ? Sum(series.Value, addition.Numbers) : series.Value;
                     if (!Array.TrueForAll(value, double.IsFinite))
                         throw new MetricException(metric.Name, "cannot count that far");
                     change.Series.Add(Row(series, value, series.Held ? series.Shown : value, today) with { Periods = periods });

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using PipelineExporter.Metrics;
+using PipelineExporter.Scraping;
 using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
@@ -133,6 +134,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
                 Settle(request, now);
             counted.Clear();
             batch = state.Begin();
+            Garbage.CollectIfMuch();
         }
     }
 
