@@ -21,13 +21,16 @@ internal sealed class Series(string family, string[] labels, double[] value, dou
     public PeriodSums? Periods { get; set; }
 
     /// <summary>How far the state file knows <see cref="Periods"/> to be counted.</summary>
-    public DateTimeOffset StoredUntil { get; set; }
+    public CompactTime StoredUntil { get; set; }
 
     /// <summary>Never published with another value than zero.</summary>
     public bool Newborn { get; } = newborn;
 
     public bool Held { get; set; } = true;
 
-    /// <summary>The first page that shows the held value, and when it was published; null before.</summary>
-    public (long Generation, DateTimeOffset At)? ShownSince { get; set; }
+    /// <summary>The first page that shows the held value.</summary>
+    public long ShownFrom { get; set; }
+
+    /// <summary>When that page was published; none before.</summary>
+    public CompactTime ShownSince { get; set; }
 }

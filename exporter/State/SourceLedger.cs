@@ -31,7 +31,7 @@ internal sealed class SourceLedger
                 {
                     TouchedDay = stored.TouchedDay,
                     Periods = stored.Periods,
-                    StoredUntil = stored.Periods?.Until ?? default,
+                    StoredUntil = stored.Periods?.Until,
                 };
         }
     }
@@ -70,8 +70,8 @@ internal sealed class SourceLedger
         {
             var now = ledger.Now;
             var released = metrics.Where(metric => metric.Type != MetricType.Gauge).SelectMany(metric => Bind(metric).Values)
-                .Where(series => series.Held && series.ShownSince is var (generation, at)
-                    && scrapes.ScrapedTwiceSince(generation) && (!series.Newborn || now - at >= ledger.ZeroHold))
+                .Where(series => series.Held && series.ShownSince.Value is { } at
+                    && scrapes.ScrapedTwiceSince(series.ShownFrom) && (!series.Newborn || now - at >= ledger.ZeroHold))
                 .ToList();
             var change = new StateChange();
             foreach (var series in released.Where(series => !series.Shown.AsSpan().SequenceEqual(series.Value)))
@@ -95,8 +95,8 @@ internal sealed class SourceLedger
                 foreach (var series in family.Values)
                 {
                     if (!sink.Add(metric, series.Shown, series.Labels, family.Count))
-                        (series.Held, series.ShownSince) = (true, null); // should it come back, what was counted meanwhile is seen to be added
-                    else if (series.Held && series.ShownSince is null)
+                        (series.Held, series.ShownSince) = (true, default); // should it come back, what was counted meanwhile is seen to be added
+                    else if (series.Held && series.ShownSince.Value is null)
                         unseen.Add(series);
                 }
             }
@@ -112,7 +112,7 @@ internal sealed class SourceLedger
         {
             var now = ledger.Now;
             foreach (var series in unseen)
-                series.ShownSince = (generation, now);
+                (series.ShownFrom, series.ShownSince) = (generation, now);
         }
     }
 
@@ -196,7 +196,7 @@ internal sealed class SourceLedger
                     continue;
                 series.Value = value;
                 series.TouchedDay = today;
-                series.StoredUntil = periods?.Until ?? default;
+                series.StoredUntil = periods?.Until;
                 if (!series.Held)
                     series.Shown = value;
                 if (isNew)
@@ -228,7 +228,7 @@ internal sealed class SourceLedger
     // What is read twice after a restart is not counted twice: of sums that stay at zero the state file need not know each step.
     private static bool MustStore(PeriodSums? periods, Series series) =>
         periods is not null && !ReferenceEquals(periods, series.Periods)
-        && (periods.Until - series.StoredUntil >= LongestUnstored || periods.Debt != (series.Periods?.Debt ?? 0)
+        && (series.StoredUntil.Value is not { } stored || periods.Until - stored >= LongestUnstored || periods.Debt != (series.Periods?.Debt ?? 0)
             || !periods.Recent.AsSpan().SequenceEqual(series.Periods is { } before ? before.Recent : []));
 
     private static double[] Sum(double[] left, double[] right)

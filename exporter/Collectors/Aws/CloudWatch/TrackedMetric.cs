@@ -12,8 +12,9 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     private static readonly TimeSpan LongestWindowed = TimeSpan.FromDays(1);
 
     private readonly bool isInWindow = group.Windows.Any(window => window.Counter == query.Target);
-    private DateTimeOffset? settled;
-    private DateTimeOffset asked;
+    private CompactTime settled;
+    private CompactTime asked;
+    private CompactTime at;
     private int failures;
 
     public CloudWatchQuery Query => query;
@@ -31,7 +32,7 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     public AwsException? Failure { get; private set; }
 
     /// <summary>The end of the newest datapoint's period.</summary>
-    public DateTimeOffset? At { get; private set; }
+    public DateTimeOffset? At => at.Value;
 
     /// <summary>Of the newest datapoint, in the unit of the metric.</summary>
     public double Value { get; private set; }
@@ -52,10 +53,10 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
     /// <param name="failure">Of the whole request; null when there was none.</param>
     public void Failed(AwsException? failure, DateTimeOffset now) => (asked, failures, Failure) = (now, failures + 1, failure);
 
-    public void Show(DateTimeOffset at, double value)
+    public void Show(DateTimeOffset end, double value)
     {
-        if (!(at < At))
-            (At, Value) = (at, value);
+        if (!(end < At))
+            (at, Value) = (end, value);
     }
 
     /// <summary>Whether what ended at an instant still tells of now: two periods may be late.</summary>
@@ -79,13 +80,15 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
         var cadence = query.Cadence;
         var step = cadence.StepOf(interval);
         if (failures > 0)
-            return asked + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
+            return Asked + (interval < LongestFirstRetry ? interval : LongestFirstRetry) * BackOff(failures);
         if (Late > 0)
-            return asked + (cadence.Retry ?? step) * BackOff(Late);
-        if (settled is not { } at)
+            return Asked + (cadence.Retry ?? step) * BackOff(Late);
+        if (settled.Value is not { } until)
             return DateTimeOffset.MinValue;
-        return CloudWatchCadence.FloorTo(at, step) + step + cadence.Delay;
+        return CloudWatchCadence.FloorTo(until, step) + step + cadence.Delay;
     }
+
+    private DateTimeOffset Asked => asked.Value ?? DateTimeOffset.MinValue;
 
     private static int BackOff(int times) => Math.Min(LongestBackOff, 1 << Math.Min(times - 1, 8));
 
@@ -98,7 +101,7 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
             return new(this, period, until - query.Cadence.Revisable * period, until);
         // What is not known to the ledger has been forgotten: it begins anew.
         sums ??= PeriodSums.StartingAt(now, period);
-        if (sums.Until >= until && settled is null && !isInWindow)
+        if (sums.Until >= until && settled.Value is null && !isInWindow)
             return null;
         var from = sums.Until - query.Cadence.Revisable * period;
         var readable = CloudWatchRetention.PeriodFor(from, now, period);
