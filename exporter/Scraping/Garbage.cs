@@ -2,7 +2,7 @@ namespace PipelineExporter.Scraping;
 
 /// <summary>
 /// What a collection fetched is garbage once it is published, and much of it has outlived the young generations by then, where
-/// the runtime would let it pile up to three times what is alive. Collected as soon as it is as much as what is alive, it costs no
+/// the runtime would let it pile up to three times what is alive. Collected once a quarter of what is alive was allocated, it costs no
 /// more than a constant share of what allocating it did; see docs/benchmarks.md.
 /// </summary>
 internal static class Garbage
@@ -18,7 +18,7 @@ internal static class Garbage
     {
         lock (Gate)
         {
-            if (GC.GetTotalAllocatedBytes() - allocated < Math.Max(Least, alive / 2))
+            if (GC.GetTotalAllocatedBytes() - allocated < Math.Max(Least, alive / 4))
                 return;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             (allocated, alive) = (GC.GetTotalAllocatedBytes(), GC.GetTotalMemory(forceFullCollection: false));

@@ -26,8 +26,9 @@ internal sealed class SourceLedger
         {
             // Zero was the last value published: the series is held as one just born.
             var newborn = Array.TrueForAll(stored.Shown, number => number == 0);
+            var shown = stored.Shown.AsSpan().SequenceEqual(stored.Value) ? stored.Value : stored.Shown; // one array, as while it is not held
             Family(stored.Family)[stored.Labels] =
-                new(stored.Family, stored.Labels, stored.Value, stored.Shown, newborn)
+                new(stored.Family, stored.Labels, stored.Value, shown, newborn)
                 {
                     TouchedDay = stored.TouchedDay,
                     Periods = stored.Periods,
