@@ -1,8 +1,6 @@
 namespace PipelineExporter.Metrics;
 
-/// <summary>
-/// The sample lines of one family from one source, ready to be sent.
-/// </summary>
+/// <summary>The sample lines of one family from one source, ready to be sent.</summary>
 /// <param name="Source">The source's labels, so that two sources that are one are noticed; empty for the exporter's own families.</param>
 /// <param name="Series">Time series that Prometheus makes of it.</param>
 /// <param name="Fingerprint">Equal for equal samples.</param>

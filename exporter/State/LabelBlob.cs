@@ -30,7 +30,7 @@ internal static class LabelBlob
     }
 
     /// <param name="names">Gives the strings; equal values of many series share one.</param>
-    /// <exception cref="StateException">These are no label values.</exception>
+    /// <exception cref="InvalidDataException">These are no label values.</exception>
     public static string[] Read(ReadOnlySpan<byte> blob, NamePool names)
     {
         var count = 0;
@@ -60,5 +60,5 @@ internal static class LabelBlob
         return value;
     }
 
-    private static StateException Damaged() => new("the state file holds label values that cannot be read; move it away to begin anew");
+    private static InvalidDataException Damaged() => new("it holds label values that cannot be read");
 }

@@ -352,6 +352,10 @@ internal sealed partial class StateFile : IDisposable
         {
             throw new StateException($"{Path}: {e.Message}{Advice(e)}", e);
         }
+        catch (InvalidDataException e) // of a file that is whole for SQLite
+        {
+            throw new StateException($"{Path}: {e.Message}; move it away, and counting begins anew", e);
+        }
     }
 
     private static string Advice(SqliteException e) => e switch

@@ -40,7 +40,7 @@ public sealed class LabelBlobTests
     [InlineData(new byte[] { 0x80 })]
     [InlineData(new byte[] { 0xff, 0xff, 0xff, 0xff, 0xff, 1 })]
     [InlineData(new byte[] { 0xff, 0xff, 0xff, 0xff, 0x0f, 97 })]
-    public void What_is_no_list_of_values_is_refused(byte[] blob) => Assert.Throws<StateException>(() => LabelBlob.Read(blob, new()));
+    public void What_is_no_list_of_values_is_refused(byte[] blob) => Assert.Throws<InvalidDataException>(() => LabelBlob.Read(blob, new()));
 
     private static byte[] Blob(params string[] values)
     {

@@ -43,6 +43,18 @@ public sealed class StateFileTests : IDisposable
     }
 
     [Fact]
+    public void Labels_that_cannot_be_read_are_told_with_the_file_that_holds_them()
+    {
+        Fill(1);
+        Sql("UPDATE series SET labels = x'ff'");
+        using var ledger = Ledger(folder.Path);
+
+        var refusal = Assert.Throws<StateException>(() => Count(ledger, 2));
+
+        Assert.Equal($"{Database}: it holds label values that cannot be read; move it away, and counting begins anew", refusal.Message);
+    }
+
+    [Fact]
     public void One_process_owns_the_file_and_another_may_have_it_afterwards()
     {
         using (Open())
