@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using PipelineExporter.Metrics;
-using PipelineExporter.Scraping;
 using PipelineExporter.Sources;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;

@@ -1,4 +1,4 @@
-namespace PipelineExporter.Scraping;
+namespace PipelineExporter.Collectors;
 
 /// <summary>
 /// What a collection fetched is garbage once it is published, and much of it has outlived the young generations by then, where
