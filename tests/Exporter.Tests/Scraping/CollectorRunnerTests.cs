@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Collectors;
 using PipelineExporter.Metrics;

@@ -40,6 +40,18 @@ public sealed class SnapshotStoreTests
     {
         store.Publish("a", Parts("production", (Slots, 1, "default"), (Dags, 1, "etl")));
         store.Publish("b", Parts("development", (Slots, 2, "größe 🎵")));
+        Assert.Equal(
+            """
+            # HELP dag_paused Paused.
+            # TYPE dag_paused gauge
+            dag_paused{environment="production",dag_id="etl"} 1
+            # HELP pool_slots Slots.
+            # TYPE pool_slots gauge
+            pool_slots{environment="production",pool="default"} 1
+            pool_slots{environment="development",pool="größe 🎵"} 2
+
+            """,
+            Unzipped(store.Page));
         Assert.Equal(Plain(store.Page), Unzipped(store.Page));
         Assert.Equal(store.Page.PlainLength, Encoding.UTF8.GetByteCount(Plain(store.Page)));
         Assert.Equal(store.Page.GzipLength, store.Page.Gzip.Sum(bytes => bytes.Length));

@@ -27,7 +27,7 @@ public sealed class ProductionPublishTests
         Assert.False(Holds(program, "simulator-secret"), "the program holds the simulator's secret key");
         Assert.False(Holds(program, "/simulator/incidents"), "the program holds the simulator's paths");
 
-        // Unpacked relocations of the type data would be 16 MiB more of resident memory.
+        // Unpacked relocations of the type data would be 12 MiB more of resident memory.
         Assert.Contains("RELR", await Command.SucceedAsync("readelf", "--dynamic", program), StringComparison.Ordinal);
 
         var port = Port.Free();
