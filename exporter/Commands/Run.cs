@@ -30,6 +30,7 @@ internal static partial class Run
     public static async Task<int> ServeAsync(
         ExporterConfiguration configuration, ServeOptions options, Func<Uri, Task> started, CancellationToken cancellationToken)
     {
+        Malloc.ReturnBlocksOf(64 << 10);
         await using var app = Build(configuration, options);
         try
         {

@@ -29,7 +29,7 @@ internal static class FamilyRenderer
             var before = previous.IsDefaultOrEmpty ? null : previous.FirstOrDefault(part => part.Name == family.Name);
             parts.Add(before?.Fingerprint == fingerprint
                 ? before
-                : Render(family, sink.SourceLabels, samples, fingerprint));
+                : Render(family, sink.SourceLabels, samples, before?.Header, fingerprint));
         }
 
         return parts.ToImmutable();
@@ -39,6 +39,7 @@ internal static class FamilyRenderer
         MetricDesc family,
         ImmutableArray<KeyValuePair<string, string>> sourceLabels,
         IReadOnlyDictionary<string[], double[]> samples,
+        DeflatedText? header,
         UInt128 fingerprint)
     {
         using var lines = new DeflatedTextWriter();
@@ -46,10 +47,10 @@ internal static class FamilyRenderer
             WriteHistogram(lines, family, sourceLabels, samples);
         else
             WriteLines(lines, family.Name, sourceLabels, family.Labels, samples.Select(sample => (sample.Key, sample.Value[0])));
-        var header = $"# HELP {family.Name} {family.Help}\n# TYPE {family.Name} {family.Type.ToString().ToLowerInvariant()}\n";
+        header ??= DeflatedText.Of(Encoding.UTF8.GetBytes(
+            $"# HELP {family.Name} {family.Help}\n# TYPE {family.Name} {family.Type.ToString().ToLowerInvariant()}\n"));
         var source = string.Join(',', sourceLabels.Select(label => $"{label.Key}={label.Value}"));
-        return new(
-            family.Name, source, DeflatedText.Of(Encoding.UTF8.GetBytes(header)), lines.Finish(), samples.Count * family.SeriesEach, fingerprint);
+        return new(family.Name, source, header, lines.Finish(), samples.Count * family.SeriesEach, fingerprint);
     }
 
     // A prometheus-net histogram can only be observed into, which would round its sum: and a sum that steps back by its last

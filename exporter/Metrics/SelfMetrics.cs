@@ -71,8 +71,10 @@ internal sealed class SelfMetrics
             var name = Encoding.UTF8.GetString(family["# HELP ".Length..]);
             name = name[..name.IndexOf(' ')];
             var fingerprint = XxHash128.HashToUInt128(family);
-            parts.Add(previous.FirstOrDefault(part => part.Name == name && part.Fingerprint == fingerprint)
-                ?? new(name, Source: "", DeflatedText.Of(family[..header]), DeflatedText.Of(lines), lines.Count((byte)'\n'), fingerprint));
+            var before = previous.FirstOrDefault(part => part.Name == name);
+            parts.Add(before?.Fingerprint == fingerprint
+                ? before
+                : new(name, Source: "", before?.Header ?? DeflatedText.Of(family[..header]), DeflatedText.Of(lines), lines.Count((byte)'\n'), fingerprint));
         }
 
         return parts.ToImmutable();
