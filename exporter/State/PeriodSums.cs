@@ -6,7 +6,7 @@ namespace PipelineExporter.State;
 /// <param name="Period">Length of a period.</param>
 /// <param name="Until">Every period that ends by then was asked for and is settled.</param>
 /// <param name="Values">By the start of its period; none where nothing was published.</param>
-internal sealed record PeriodReading(TimeSpan Period, DateTimeOffset Until, IReadOnlyList<KeyValuePair<DateTimeOffset, double>> Values);
+internal readonly record struct PeriodReading(TimeSpan Period, DateTimeOffset Until, IReadOnlyList<KeyValuePair<DateTimeOffset, double>> Values);
 
 /// <summary>
 /// How far a sum was counted, and what its last periods were counted with: so each period is added once, and one that is
@@ -80,8 +80,10 @@ internal sealed class PeriodSums
             recent[i] = this[first + Period * i];
 
         var (difference, revised) = (-Debt, 0);
-        foreach (var (start, value) in OncePerPeriod(reading.Values))
+        var values = OncePerPeriod(reading.Values);
+        for (var i = 0; i < values.Count; i++)
         {
+            var (start, value) = values[i];
             if (start < oldest || start + Period > until || !IsSum(value))
                 continue;
             var change = value - this[start];
@@ -122,8 +124,10 @@ internal sealed class PeriodSums
     {
         var remembered = Until - Period * revisable;
         var difference = -Debt;
-        foreach (var (start, value) in OncePerPeriod(reading.Values))
+        var values = OncePerPeriod(reading.Values);
+        for (var i = 0; i < values.Count; i++)
         {
+            var (start, value) = values[i];
             var end = start + reading.Period;
             if (end <= Until || end > reading.Until || start < Floor || (start < remembered && start < Until) || !IsSum(value))
                 continue;
@@ -137,7 +141,7 @@ internal sealed class PeriodSums
     private static bool IsSum(double value) => double.IsFinite(value) && value >= 0;
 
     // A datapoint that comes while an answer is read pushes another onto both of two pages. The later word counts.
-    private static IReadOnlyCollection<KeyValuePair<DateTimeOffset, double>> OncePerPeriod(IReadOnlyList<KeyValuePair<DateTimeOffset, double>> values)
+    private static IReadOnlyList<KeyValuePair<DateTimeOffset, double>> OncePerPeriod(IReadOnlyList<KeyValuePair<DateTimeOffset, double>> values)
     {
         var newestFirst = true; // as they nearly always are, and then none is there twice
         for (var i = 1; i < values.Count && newestFirst; i++)
@@ -151,6 +155,6 @@ internal sealed class PeriodSums
                 latest[start] = value;
         }
 
-        return latest;
+        return [.. latest];
     }
 }

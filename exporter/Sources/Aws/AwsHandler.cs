@@ -46,12 +46,7 @@ internal sealed class AwsHandler : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var operation = OperationOf(request);
-        var body = request.Content switch
-        {
-            null => [],
-            AwsJsonContent json => json.Bytes,
-            var content => await content.ReadAsByteArrayAsync(cancellationToken),
-        };
+        var bodyHash = await AwsSignature.HashAsync(request.Content, cancellationToken);
         var pace = usage.PaceOf(operation);
         var attempt = attempts.GetOrAdd(operation, static (_, handler) => handler.resilience.Attempting(handler.time), this);
         try
@@ -63,7 +58,7 @@ internal sealed class AwsHandler : DelegatingHandler
                     if (pace is not null)
                         await pace.WaitAsync(token);
                     var keys = await KeysAsync(operation, token);
-                    return await attempt.ExecuteAsync(async sending => await AttemptAsync(request, operation, body, keys, pace, sending), token);
+                    return await attempt.ExecuteAsync(async sending => await AttemptAsync(request, operation, bodyHash, keys, pace, sending), token);
                 },
                 cancellationToken);
         }
@@ -94,9 +89,9 @@ internal sealed class AwsHandler : DelegatingHandler
     }
 
     private async Task<HttpResponseMessage> AttemptAsync(
-        HttpRequestMessage request, string operation, byte[] body, ImmutableCredentials keys, AwsPace? pace, CancellationToken cancellationToken)
+        HttpRequestMessage request, string operation, string bodyHash, ImmutableCredentials keys, AwsPace? pace, CancellationToken cancellationToken)
     {
-        AwsSignature.Sign(request, body, keys, region, service.SigningName, clock.UtcNow);
+        AwsSignature.Sign(request, bodyHash, keys, region, service.SigningName, clock.UtcNow);
         try
         {
             var response = await base.SendAsync(request, cancellationToken);

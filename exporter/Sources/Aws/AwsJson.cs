@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -100,24 +101,13 @@ internal sealed class ArrayConverter<T, TElement> : JsonConverter<IReadOnlyList<
     }
 }
 
-/// <summary>A body whose bytes can be signed as they are.</summary>
-internal sealed class AwsJsonContent(byte[] bytes) : ByteArrayContent(bytes)
-{
-    public byte[] Bytes { get; } = bytes;
-}
-
 /// <summary>Bodies of AWS's JSON protocols. Their Content-Type carries no charset: some servers compare it exactly.</summary>
 /// <param name="version">1.0 or 1.1.</param>
 internal sealed class AwsJsonSerializer(string version) : IHttpContentSerializer
 {
     private readonly MediaTypeHeaderValue contentType = new($"application/x-amz-json-{version}");
 
-    public HttpContent ToHttpContent<T>(T item)
-    {
-        var content = new AwsJsonContent(JsonSerializer.SerializeToUtf8Bytes(item, TypeInfo<T>()));
-        content.Headers.ContentType = contentType;
-        return content;
-    }
+    public HttpContent ToHttpContent<T>(T item) => JsonContent.Create(item, TypeInfo<T>(), contentType);
 
     public async Task<T?> FromHttpContentAsync<T>(HttpContent content, CancellationToken cancellationToken = default)
     {

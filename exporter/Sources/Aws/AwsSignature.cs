@@ -19,9 +19,14 @@ internal static class AwsSignature
         "traceparent", "tracestate", "x-amzn-trace-id",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>What is signed of a body, which is read into its buffer unless it is there already. In hex; of none, that of an empty one.</summary>
+    public static async Task<string> HashAsync(HttpContent? body, CancellationToken cancellationToken) => Convert.ToHexStringLower(
+        await SHA256.HashDataAsync(body is null ? Stream.Null : await body.ReadAsStreamAsync(cancellationToken), cancellationToken));
+
     /// <summary>Replaces the request's date, token and authorization headers.</summary>
+    /// <param name="bodyHash">See <see cref="HashAsync"/>.</param>
     public static void Sign(
-        HttpRequestMessage request, ReadOnlySpan<byte> body, ImmutableCredentials credentials, string region, string service, DateTimeOffset at)
+        HttpRequestMessage request, string bodyHash, ImmutableCredentials credentials, string region, string service, DateTimeOffset at)
     {
         var date = at.UtcDateTime;
         request.Headers.Remove("Authorization");
@@ -34,10 +39,10 @@ internal static class AwsSignature
         if (isS3)
         {
             request.Headers.Remove("X-Amz-Content-SHA256");
-            request.Headers.TryAddWithoutValidation("X-Amz-Content-SHA256", Hash(body));
+            request.Headers.TryAddWithoutValidation("X-Amz-Content-SHA256", bodyHash);
         }
 
-        var (canonical, signedHeaders) = Canonical(request, body, isS3);
+        var (canonical, signedHeaders) = Canonical(request, bodyHash, isS3);
         var signature = AWS4Signer.ComputeSignature(
             credentials.AccessKey, credentials.SecretKey, region, date, service, signedHeaders, canonical);
         request.Headers.TryAddWithoutValidation("Authorization", signature.ForAuthorizationHeader);
@@ -45,7 +50,7 @@ internal static class AwsSignature
 
     /// <summary>The canonical request, and the names of the headers in it.</summary>
     /// <param name="isS3">S3 takes the path as it is sent; every other service escapes it once more.</param>
-    internal static (string Request, string SignedHeaders) Canonical(HttpRequestMessage request, ReadOnlySpan<byte> body, bool isS3 = false)
+    internal static (string Request, string SignedHeaders) Canonical(HttpRequestMessage request, string bodyHash, bool isS3 = false)
     {
         var uri = request.RequestUri!;
         var headers = new SortedDictionary<string, string>(StringComparer.Ordinal)
@@ -63,11 +68,9 @@ internal static class AwsSignature
             .Append(Query(uri)).Append('\n');
         foreach (var (name, value) in headers)
             text.Append(name).Append(':').Append(value).Append('\n');
-        text.Append('\n').Append(signedHeaders).Append('\n').Append(Hash(body));
+        text.Append('\n').Append(signedHeaders).Append('\n').Append(bodyHash);
         return (text.ToString(), signedHeaders);
     }
-
-    private static string Hash(ReadOnlySpan<byte> body) => Convert.ToHexStringLower(SHA256.HashData(body));
 
     private static void AddHeaders(SortedDictionary<string, string> to, System.Net.Http.Headers.HttpHeadersNonValidated from)
     {

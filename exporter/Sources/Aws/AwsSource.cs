@@ -106,7 +106,7 @@ internal sealed class AwsSource : IDisposable
             clients.Add(client);
             return RestService.ForGenerated<T>(client, new RefitSettings(new AwsJsonSerializer(service.JsonVersion))
             {
-                Buffered = true, // Signed as they are; what Refit streams would be copied twice for that.
+                Buffered = true, // To be signed, before they are sent; what Refit streams would be copied twice for that.
                 TransportExceptionFactory = (_, error, _) => error,
                 DeserializationExceptionFactory = (response, error) => new(Malformed(service, response, error)),
             });

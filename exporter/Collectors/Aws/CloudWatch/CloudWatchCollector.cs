@@ -130,7 +130,11 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             spend.Commit(batch);
             // Only what is stored was asked: otherwise it will be asked again.
             foreach (var request in counted)
+            {
                 Settle(request, now);
+                request.Release();
+            }
+
             counted.Clear();
             batch = state.Begin();
             Garbage.CollectIfMuch();

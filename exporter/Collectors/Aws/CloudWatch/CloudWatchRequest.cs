@@ -21,6 +21,8 @@ internal sealed class CloudWatchRequest
     private static readonly FrozenSet<string> InvalidCodes = FrozenSet.Create(
         StringComparer.Ordinal, "ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameterValueException", "InvalidParameterCombination", "InvalidParameterCombinationException");
 
+    private static readonly string[] Ids = [.. Enumerable.Range(0, MostQueries).Select(i => $"m{i}")];
+
     private readonly List<MetricQuestion> questions = [];
     private int refusals;
     private double datapointsASecond;
@@ -36,6 +38,9 @@ internal sealed class CloudWatchRequest
     private DateTimeOffset From { get; set; } = DateTimeOffset.MaxValue;
 
     private DateTimeOffset Until { get; set; } = DateTimeOffset.MinValue;
+
+    /// <summary>Lets go of the questions, once their answers are stored: those of 50,000 metrics are 10 MB.</summary>
+    public void Release() => questions.Clear();
 
     /// <summary>Packs questions into as few calls as it takes; the statistics of one metric, side by side, stay together.</summary>
     public static IEnumerable<CloudWatchRequest> Pack(IReadOnlyList<MetricQuestion> questions)
@@ -131,7 +136,7 @@ internal sealed class CloudWatchRequest
         ICloudWatchApi cloudWatch, List<MetricQuestion> asked, Action<CloudWatchMessage> message, CancellationToken cancellationToken)
     {
         var queries = asked.Select((question, i) => new MetricDataQuery(
-            $"m{i}", new(question.Query.Metric, (int)question.Period.TotalSeconds, question.Query.Stat))).ToArray();
+            Ids[i], new(question.Query.Metric, (int)question.Period.TotalSeconds, question.Query.Stat))).ToArray();
         var pages = new AwsPages(AwsService.CloudWatch, CloudWatchOperation.GetMetricData);
         do
         {
@@ -172,7 +177,7 @@ internal sealed class CloudWatchRequest
 
     private static void Take(MetricDataResult? result, List<MetricQuestion> asked)
     {
-        if (result is not { Id: ['m', .. var number] } || !int.TryParse(number, out var index) || index < 0 || index >= asked.Count)
+        if (result?.Id is not ['m', ..] || !int.TryParse(result.Id.AsSpan(1), out var index) || index < 0 || index >= asked.Count)
             return;
         var question = asked[index];
         if (result.Timestamps.Count != result.Values.Count)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using Amazon.Runtime;
 using Microsoft.AspNetCore.Http;
@@ -365,7 +366,7 @@ public sealed class AwsSourceTests
 
         await source.CloudWatch.ListMetricsAsync(new("Glue", "x", []), Now);
 
-        Assert.IsType<AwsJsonContent>(sent); // what Refit streams is of another type, and would be read to be signed
+        Assert.IsType<JsonContent>(sent); // what Refit streams is of another type, and would be copied to be signed
     }
 
     [Fact]
