@@ -101,7 +101,7 @@ internal static class AwsCollectors
         var spend = new AwsSpend(source, budgets, context.Ledger, settings.MaxUsdPerDay);
         collectors.Add(new CloudWatchDiscovery(source, plan, context.Ledger, spend));
         collectors.Add(new CloudWatchCollector(
-            source, plan, context.Ledger, spend, context.Logs.CreateLogger<CloudWatchCollector>()));
+            source, plan, context.Ledger, spend, context.Time, context.Logs.CreateLogger<CloudWatchCollector>()));
 
         return collectors.DrainToImmutable();
     }

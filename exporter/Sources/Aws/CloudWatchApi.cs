@@ -36,9 +36,15 @@ internal sealed record MetricDataQuery(string Id, MetricStat MetricStat);
 /// <param name="Period">Seconds.</param>
 internal sealed record MetricStat(CloudWatchMetric Metric, int Period, string Stat);
 
-internal sealed record CloudWatchMetric(string Namespace, string MetricName, IReadOnlyList<CloudWatchDimension> Dimensions);
+internal sealed record CloudWatchMetric(string Namespace, string MetricName, IReadOnlyList<CloudWatchDimension> Dimensions)
+{
+    public override string ToString() => $"{Namespace} {MetricName}{{{string.Join(',', Dimensions)}}}";
+}
 
-internal readonly record struct CloudWatchDimension(string Name, string Value);
+internal readonly record struct CloudWatchDimension(string Name, string Value)
+{
+    public override string ToString() => $"{Name}={Value}";
+}
 
 internal sealed record GetMetricDataResponse
 {

@@ -16,11 +16,15 @@ internal sealed record CloudWatchSnapshot(IReadOnlyList<GaugeSample> Samples, Aw
 /// Asks CloudWatch for what can be new: each metric when its next datapoint can exist, all that are due in as few calls as it
 /// takes. Sums are counted period by period; of anything else the newest datapoint is shown while it is fresh.
 /// </summary>
-internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPlan plan, Ledger ledger, AwsSpend spend, ILogger log) : Collector<CloudWatchSnapshot>, IPlannedCollector
+internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPlan plan, Ledger ledger, AwsSpend spend, TimeProvider time, ILogger log)
+    : Collector<CloudWatchSnapshot>, IPlannedCollector
 {
     private const int MinutesOfDay = 24 * 60;
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
+
+    /// <summary>So long the first collection waits for all of its groups; it goes on without those that a service keeps waiting.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
 
     private static readonly MetricDesc Late = MetricDesc.Gauge(
         "pipeline_exporter_cloudwatch_late_metrics", "Metrics whose newest datapoint was not there when it was asked for.", "group");
@@ -77,7 +81,8 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     protected internal override async Task<CloudWatchSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
         var identity = await source.GetIdentityAsync(cancellationToken);
-        await plan.Discovered.WaitAsync(cancellationToken);
+        if (!plan.Discovered.IsCompleted)
+            await Task.WhenAny(plan.Discovered, Task.Delay(LongestWait, time, cancellationToken));
         var state = ledger.For(identity.Scope);
         var now = source.Clock.UtcNow;
 
@@ -141,15 +146,25 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         }
     }
 
-    private static void Settle(CloudWatchRequest request, DateTimeOffset now)
+    private void Settle(CloudWatchRequest request, DateTimeOffset now)
     {
+        var (failures, first) = (0, default(PlannedQuestion));
         foreach (var question in request.Questions.Cast<PlannedQuestion>())
         {
             if (question.IsComplete)
+            {
                 question.Metric.Answered(question.Until, question.Newest, now);
-            else
-                question.Metric.Failed(request.Failure, now);
+                continue;
+            }
+
+            // Once a metric: it is asked for again until it is answered. What failed as a whole is the collection's failure.
+            if (request.Failure is null && !question.Metric.HasFailed && failures++ == 0)
+                first = question;
+            question.Metric.Failed(request.Failure, now);
         }
+
+        if (first is not null)
+            LogUnanswered(log, source.Name, failures, Printable(first.Query.Metric.ToString()), first.Query.Stat, first.Failure);
     }
 
     private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)
@@ -255,6 +270,9 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     private void Say(CloudWatchMessage message) => LogMessage(log, source.Name, Printable(message.Code), Printable(message.Value));
 
     private static string Printable(string text) => Configuration.Printable.Text(text.Length <= 200 ? text : text[..200]);
+
+    [LoggerMessage(LogLevel.Warning, "{source}: metrics that CloudWatch did not answer: {count}, the first being {metric}, {statistic}: {reason}")]
+    private static partial void LogUnanswered(ILogger log, string source, int count, string metric, string statistic, string? reason);
 
     [LoggerMessage(LogLevel.Warning, "{source}: CloudWatch says of a request: {code}")]
     private static partial void LogMessage(ILogger log, string source, string code, string message);

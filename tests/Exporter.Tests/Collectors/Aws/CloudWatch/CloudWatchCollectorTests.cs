@@ -427,11 +427,36 @@ public sealed class CloudWatchCollectorTests : IDisposable
         var gauges = await rig.RunAsync(10 * Minute);
         Assert.Equal(0.007, gauges["test_latency_seconds(orders)"]);
         Assert.Equal(1, gauges["pipeline_exporter_cloudwatch_failed_metrics(test)"]);
+        Assert.Single(rig.Log.All, line => line.EndsWith(
+            "metrics that CloudWatch did not answer: 1, the first being AWS/DynamoDB Requests{TableName=orders,Operation=GetItem}, Sum: CloudWatch answered InternalError",
+            StringComparison.Ordinal));
         rig.CloudWatch.StatusOf = _ => null;
         gauges = await rig.RunAsync(10 * Minute);
 
         Assert.Equal(0, gauges["pipeline_exporter_cloudwatch_failed_metrics(test)"]);
         Assert.Equal(23 * 5, rig.Counted(FakeGroup.Requests, "orders", "GetItem"));
+    }
+
+    [Fact]
+    public async Task A_group_whose_service_hangs_when_it_is_discovered_does_not_keep_the_others_waiting()
+    {
+        using var cancellation = new CancellationTokenSource();
+        using var hung = new CloudWatchRig(() => [new FakeGroup(Minute), new HangingGroup()]);
+        hung.CloudWatch.Add("AWS/DynamoDB", "Latency", ("TableName", "orders")).Publish(Floor(hung.Now) - 3 * Minute, 7, hung.Now);
+        var (start, discovering) = (hung.Now, hung.Discovery.CollectAsync(cancellation.Token));
+        while (hung.Plan[hung.Plan.Groups[0]].Length == 0)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+
+        var collecting = hung.CollectAsync();
+        while (!collecting.IsCompleted && hung.Now < start + Minute)
+        {
+            hung.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(0.007, (await collecting)["test_latency_seconds(orders)"]);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => discovering);
     }
 
     [Theory]

@@ -51,6 +51,24 @@ internal sealed class FakeGroup(TimeSpan interval) : CloudWatchGroup(interval)
     }
 }
 
+/// <summary>A group whose service does not answer when it is asked what there is.</summary>
+internal sealed class HangingGroup() : CloudWatchGroup(TimeSpan.FromMinutes(1))
+{
+    public override string Name => "hanging";
+
+    public override string Setting => "hanging.interval";
+
+    public override CloudWatchImportance Importance => CloudWatchImportance.Alerts;
+
+    public override IReadOnlyList<MetricDesc> Metrics => [];
+
+    public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
+    {
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        return [];
+    }
+}
+
 /// <summary>A CloudWatch, and an exporter's engine with a state file, which can be restarted as after a crash.</summary>
 internal sealed class CloudWatchRig : IDisposable
 {
@@ -172,7 +190,7 @@ internal sealed class CloudWatchRig : IDisposable
         Plan = new(groups().ToImmutableArray());
         var spend = new AwsSpend(source, Budgets, Ledger, MaxUsdPerDay);
         Discovery = new(source, Plan, Ledger, spend);
-        Collector = new(source, Plan, Ledger, spend, Log);
+        Collector = new(source, Plan, Ledger, spend, Time, Log);
     }
 
     private void Stop()
