@@ -11,6 +11,9 @@ public sealed class KilledProcessTests
     private const string FolderVariable = "PIPELINE_EXPORTER_TEST_STATE";
 
     private static readonly MetricDesc Durations = MetricDesc.Histogram("dag_run_duration_seconds", "Durations.", [60], "dag_id");
+    private static readonly MetricDesc Sums = MetricDesc.Counter("requests_total", "Requests.", "table");
+    private static readonly DateTimeOffset Began = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     [Fact]
     public async Task Kill_minus_nine_between_any_two_instructions_loses_and_doubles_nothing()
@@ -45,6 +48,9 @@ public sealed class KilledProcessTests
             Assert.False(source.Contains(Key(commits + 1)));
             Assert.Equal([counted, 0, counted], Assert.Single(source.Counted(Durations)).Value);
             Assert.Equal($"{counted - 1}", source.GetValue("watermark"));
+            // A sum, and how far it was counted, are one: the minute that a question would count next is the one behind the last.
+            Assert.Equal(3 * counted, Assert.Single(source.Counted(Sums)).Value[0]);
+            Assert.Equal(Began + counted * Minute, source.Periods(Sums, "etl")!.Until);
         }
     }
 
@@ -64,6 +70,8 @@ public sealed class KilledProcessTests
             {
                 batch.Add(LedgerHarness.Runs, 1, "etl");
                 batch.Observe(Durations, 1, "etl");
+                var at = Began.AddMinutes(i);
+                batch.CountPeriods(Sums, new(Minute, at + Minute, [new(at, 3)]), Began, revisable: 10, remembered: 10, ["etl"]);
                 batch.SetValue("watermark", $"{i}");
                 batch.Commit();
             }

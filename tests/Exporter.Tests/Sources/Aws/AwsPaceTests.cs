@@ -36,6 +36,58 @@ public sealed class AwsPaceTests
     }
 
     [Fact]
+    public void Throttling_halves_the_speed_for_each_second_in_which_it_happens_and_a_minute_later_it_is_back()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new AwsPace(40, time);
+        Assert.InRange(Taken(1), 75, 81); // what it held, and a second's worth
+
+        for (var second = 0; second < 2; second++)
+        {
+            for (var refused = 0; refused < 5; refused++)
+                pace.Throttled(); // those that were under way together
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.InRange(Taken(10), 100, 160); // at 10 a second, and 40 more each minute
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.InRange(Taken(1), 75, 81);
+        Assert.InRange(Taken(10), 399, 401);
+
+        // Whoever is told to wait has taken a turn: nobody asks for more than there are.
+        int Taken(int seconds)
+        {
+            var turns = new List<Task>();
+            for (var tenth = 0; tenth < 10 * seconds; tenth++)
+            {
+                while (turns.TrueForAll(turn => turn.IsCompleted))
+                    turns.Add(pace.WaitAsync(default));
+                time.Advance(TimeSpan.FromMilliseconds(100));
+            }
+
+            return turns.Count(turn => turn.IsCompleted);
+        }
+    }
+
+    [Fact]
+    public void Throttling_without_end_leaves_one_request_a_second()
+    {
+        var time = new FakeTimeProvider();
+        var pace = new AwsPace(40, time);
+        for (var second = 0; second < 30; second++)
+        {
+            pace.Throttled();
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        var turns = Enumerable.Range(0, 4).Select(_ => pace.WaitAsync(default)).ToList();
+        pace.Throttled();
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.InRange(turns.Count(turn => turn.IsCompleted), 1, 3);
+    }
+
+    [Fact]
     public async Task Whoever_gives_up_waiting_is_let_go()
     {
         var time = new FakeTimeProvider();

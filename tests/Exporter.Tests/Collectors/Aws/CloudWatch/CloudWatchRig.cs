@@ -158,6 +158,10 @@ internal sealed class CloudWatchRig : IDisposable
         return found is null ? null : value[0];
     }
 
+    /// <summary>All series of a counter.</summary>
+    public IEnumerable<(string[] Labels, double Value)> All(MetricDesc counter) =>
+        Ledger.For(source.Identity!.Scope).Counted(counter).Select(series => (series.Labels, series.Value[0]));
+
     /// <summary>The counter of the exporter itself of this name, of the group of the tests.</summary>
     public double Own(string name, string group = "test") => Counted(Collector.Metrics.Single(metric => metric.Name == name), group) ?? 0;
 

@@ -50,6 +50,9 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
     /// <summary>The status of the result of a metric instead of Complete.</summary>
     public Func<string, string?> StatusOf { get; set; } = _ => null;
 
+    /// <summary>By what a datapoint's value is multiplied for a statistic, to tell one from another.</summary>
+    public Func<string, double> FactorOf { get; set; } = _ => 1;
+
     /// <summary>Changes a true answer to GetMetricData.</summary>
     public Action<JsonObject> Distort { get; set; } = _ => { };
 
@@ -189,7 +192,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
                 .GroupBy(point => point.start.AddTicks(-(point.start.UtcTicks % period.Ticks)))
                 .Where(point => point.Key >= from && point.Key < until)
                 .OrderByDescending(point => point.Key)
-                .Select(point => (point.Key, point.Sum(one => one.Value!.Value)))]
+                .Select(point => (point.Key, point.Sum(one => one.Value!.Value) * FactorOf((string)stat["Stat"]!)))]
             : [];
     }
 
