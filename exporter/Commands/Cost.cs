@@ -3,6 +3,7 @@ using System.Globalization;
 using Amazon.Runtime;
 using Microsoft.Extensions.Logging.Abstractions;
 using PipelineExporter.Collectors;
+using PipelineExporter.Collectors.Airflow;
 using PipelineExporter.Collectors.Aws;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Configuration;
@@ -36,13 +37,16 @@ internal static class Cost
             using var ledger = new Ledger(
                 StateFile.Open(folder.FullName, TimeProvider.System, NullLogger.Instance), new ScrapeLog(), TimeProvider.System, LedgerOptions.Default);
             var context = new CollectorContext(ledger, TimeProvider.System, NullLoggerFactory.Instance, static (_, _) => { });
-            if (configuration.Aws.IsEmpty)
+            var workers = configuration.Airflow.Where(airflow => AirflowOnAws.Workers(airflow, keys) is not null).ToList();
+            if (configuration.Aws.IsEmpty && workers.Count == 0)
                 await output.WriteLineAsync("The configuration names no AWS source: nothing of it costs anything.");
             var estimates = new List<Estimate>();
             foreach (var (settings, collectors) in CollectorCatalog.AwsCollectorsOf(configuration, context, keys))
                 estimates.Add(await Estimate.OfAsync(settings, collectors.OfType<IPlannedCollector>().ToList(), cancellationToken));
             foreach (var estimate in estimates)
                 await TellAsync(estimate, [.. estimates.Where(other => other.Account == estimate.Account)], output);
+            foreach (var airflow in workers)
+                await output.WriteLineAsync($"airflow/{airflow.Environment}: CloudWatch is asked for two metrics of each cluster of its workers every minute, {Usd(AirflowWorkers.UsdPerDay)} USD a day and cluster; no max_usd_per_day holds them.");
             return estimates.TrueForAll(estimate => !estimate.Problems.Any()) ? 0 : 1;
         }
         finally

@@ -72,6 +72,9 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
 
     public override TimeSpan Interval => TimeSpan.FromMinutes(1);
 
+    /// <summary>What CloudWatch takes for each cluster, in US dollars: two metrics a minute.</summary>
+    public static double UsdPerDay => 2 * TimeSpan.FromDays(1).TotalMinutes * AwsPrices.Metric;
+
     /// <summary>The collector, where the configuration or the kind of environment says what to ask for.</summary>
     /// <exception cref="AwsException">An endpoint variable of the environment holds no address.</exception>
     public static IEnumerable<ICollector> For(AirflowEnvironment environment)

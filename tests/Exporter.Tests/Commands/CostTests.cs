@@ -54,6 +54,25 @@ public sealed class CostTests
     }
 
     [Fact]
+    public async Task Workers_of_an_Airflow_are_told_with_what_each_cluster_costs()
+    {
+        using var output = new StringWriter();
+
+        var code = await Cost.RunAsync(
+            ExporterConfiguration.Parse("""
+                airflow:
+                  - { environment: managed, auth: { mwaa: { name: music, region: eu-west-1 } } }
+                  - { environment: own, url: "https://airflow.test", auth: { bearer: { token_env: TOKEN } } }
+                """, environment: _ => "token"),
+            Keys, output, default);
+
+        Assert.Equal(0, code);
+        Assert.Equal(
+            "airflow/managed: CloudWatch is asked for two metrics of each cluster of its workers every minute, 0.0288 USD a day and cluster; no max_usd_per_day holds them.",
+            output.ToString().TrimEnd());
+    }
+
+    [Fact]
     public async Task What_cannot_be_looked_at_is_told()
     {
         await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
