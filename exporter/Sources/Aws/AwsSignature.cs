@@ -20,8 +20,13 @@ internal static class AwsSignature
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What is signed of a body, which is read into its buffer unless it is there already. In hex; of none, that of an empty one.</summary>
-    public static async Task<string> HashAsync(HttpContent? body, CancellationToken cancellationToken) => Convert.ToHexStringLower(
-        await SHA256.HashDataAsync(body is null ? Stream.Null : await body.ReadAsStreamAsync(cancellationToken), cancellationToken));
+    public static async Task<string> HashAsync(HttpContent? body, CancellationToken cancellationToken)
+    {
+        if (body is null)
+            return Convert.ToHexStringLower(SHA256.HashData([]));
+        await body.LoadIntoBufferAsync(cancellationToken);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(await body.ReadAsStreamAsync(cancellationToken), cancellationToken));
+    }
 
     /// <summary>Replaces the request's date, token and authorization headers.</summary>
     /// <param name="bodyHash">See <see cref="HashAsync"/>.</param>

@@ -136,7 +136,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             // Only what is stored was asked: otherwise it will be asked again.
             foreach (var request in counted)
             {
-                Settle(request, state, now);
+                Settle(request, now);
                 request.Release();
             }
 
@@ -146,7 +146,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         }
     }
 
-    private void Settle(CloudWatchRequest request, SourceLedger state, DateTimeOffset now)
+    private void Settle(CloudWatchRequest request, DateTimeOffset now)
     {
         var (failures, first) = (0, default(PlannedQuestion));
         foreach (var question in request.Questions.Cast<PlannedQuestion>())
@@ -154,8 +154,6 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             if (question.IsComplete)
             {
                 question.Metric.Answered(question.Until, question.Newest, now);
-                if (question.Query.IsSparse && question.Newest is not null)
-                    Follow(question, state);
                 continue;
             }
 
@@ -167,21 +165,6 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 
         if (first is not null)
             LogUnanswered(log, source.Name, failures, Printable(first.Query.Metric.ToString()), first.Query.Stat, first.Failure);
-    }
-
-    // Counted from where the answer began, or the counter that tells of it: what was there before anybody asked is not.
-    private void Follow(PlannedQuestion question, SourceLedger state)
-    {
-        var group = question.Metric.Group;
-        var implied = plan.NewOf(group.ImpliedBy(question.Query));
-        if (implied.Count == 0)
-            return;
-        var since = state.Periods(question.Query.Target, question.Query.Labels) is { } sums && sums.Floor > question.From ? sums.Floor : question.From;
-        var batch = state.Begin();
-        foreach (var query in implied)
-            batch.DeclarePeriods(query.Target, since, query.Cadence.Period, query.Labels);
-        batch.Commit();
-        plan.Add(group, implied);
     }
 
     private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)

@@ -31,9 +31,6 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     /// <returns>The statistics of one metric side by side.</returns>
     /// <exception cref="Sources.Aws.AwsException">It could not be found out.</exception>
     public abstract Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken);
-
-    /// <summary>What to ask for until the next discovery, since something happened that a sparse metric tells of.</summary>
-    public virtual IEnumerable<CloudWatchQuery> ImpliedBy(CloudWatchQuery happened) => [];
 }
 
 /// <summary>From what nobody is called for to what alerts are made of.</summary>

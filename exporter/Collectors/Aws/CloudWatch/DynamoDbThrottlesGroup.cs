@@ -5,17 +5,11 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 
 /// <summary>
 /// Throttled requests and errors: none of it has a datapoint before it happens, and CloudWatch lists it a quarter of an hour
-/// later, so it is asked for by the names of the tables and of the operations that they are known to serve. An operation that was
-/// throttled from its first request on is known of no table: once a table has throttle events, all that can be are asked for.
+/// later, so it is asked for by the names of the tables and of the operations that they are known to serve.
 /// </summary>
 internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan interval) : DynamoDbGroup(tables, interval)
 {
     private static readonly TimeSpan FiveMinutes = TimeSpan.FromMinutes(5);
-
-    // The values that the dimension Operation can have, of those that read and of those that write; PartiQL's do either.
-    private static readonly string[] PartiQl = ["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"];
-    private static readonly string[] Reading = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems", .. PartiQl];
-    private static readonly string[] Writing = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", .. PartiQl];
 
     private static readonly MetricDesc Throttled = MetricDesc.Counter(
         "aws_dynamodb_throttled_requests_total", "Requests that were throttled in whole or in part.", "table", "operation");
@@ -74,12 +68,6 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
             .. operations.SelectMany(operation => new[] { OfOperation(Throttled, "ThrottledRequests", operation), OfOperation(SystemErrors, "SystemErrors", operation) }),
             Sparse(UserErrors, [], "UserErrors"),
         ];
-    }
-
-    public override IEnumerable<CloudWatchQuery> ImpliedBy(CloudWatchQuery happened)
-    {
-        var operations = happened.Target == ReadEvents ? Reading : happened.Target == WriteEvents ? Writing : [];
-        return operations.Select(operation => OfOperation(Throttled, "ThrottledRequests", [happened.Labels[0], operation]));
     }
 
     private static CloudWatchQuery Event(MetricDesc target, string name, string[] place) => place[1].Length == 0

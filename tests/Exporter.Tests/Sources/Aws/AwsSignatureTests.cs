@@ -48,6 +48,19 @@ public sealed class AwsSignatureTests
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical))));
 
     [Fact]
+    public async Task A_body_that_can_be_read_once_only_is_sent_after_it_was_hashed()
+    {
+        using var body = new StreamContent(new MemoryStream("{}"u8.ToArray()));
+
+        var hash = await AwsSignature.HashAsync(body, TestContext.Current.CancellationToken);
+
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData("{}"u8)), hash);
+        using var sent = new MemoryStream();
+        await body.CopyToAsync(sent, TestContext.Current.CancellationToken);
+        Assert.Equal("{}"u8.ToArray(), sent.ToArray());
+    }
+
+    [Fact]
     public void Signing_again_replaces_the_earlier_signature()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "https://glue.eu-west-1.amazonaws.com/");

@@ -88,40 +88,6 @@ public sealed class GroupTests
     }
 
     [Fact]
-    public async Task An_operation_that_is_throttled_from_its_first_request_on_is_counted_at_once()
-    {
-        using var rig = new CloudWatchRig(() =>
-            [new DynamoDbThrottlesGroup(() => new WatchedNames(_ => true, new HashSet<string> { "kpi" }), Minute)]);
-        var throttled = Unlisted(rig, "ThrottledRequests", ("TableName", "kpi"), ("Operation", "Query"));
-        var events = Unlisted(rig, "ReadThrottleEvents", ("TableName", "kpi"));
-        await rig.DiscoverAsync();
-        await rig.RunAsync(5 * Minute);
-
-        var start = CloudWatchCadence.FloorTo(rig.Now, Minute);
-        foreach (var metric in new[] { throttled, events })
-        {
-            metric.Publish(start - 8 * Minute, 100, start - 6 * Minute); // before anybody asked
-            metric.Publish(start, 7, start + 2 * Minute);
-            metric.Publish(start + Minute, 5, start + 3 * Minute);
-        }
-
-        var gauges = await rig.RunAsync(4 * Minute + TimeSpan.FromSeconds(15));
-
-        Assert.Equal(12, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
-        Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
-        Assert.Equal(0, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Scan"));
-        Assert.Null(Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "PutItem"));
-        // Until a look after that, when CloudWatch lists those that there are; nothing is counted twice.
-        throttled.IsListed = true;
-        await rig.DiscoverAsync();
-        await rig.RunAsync(15 * Minute);
-        await rig.DiscoverAsync();
-        await rig.RunAsync(5 * Minute);
-        Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
-        Assert.False(rig.Plan.Shows(rig.Collector.Metrics.Single(metric => metric.Name == "aws_dynamodb_throttled_requests_total"), ["kpi", "Scan"]));
-    }
-
-    [Fact]
     public async Task Three_statistics_of_a_latency_are_billed_as_one_metric()
     {
         using var rig = new CloudWatchRig(() => [new DynamoDbOperationsGroup(() => Everything, Minute)]);

@@ -117,9 +117,6 @@ public sealed class ShippedMetricsTests
         var expected = Rows.ToDictionary(row => row.Series, row => Expected(rig, row));
         foreach (var (window, counter) in Windows)
             expected.Add(window, expected[counter] / Counted * 5);
-        // Since the table has throttle events, other operations are asked for too, and have none.
-        foreach (var (series, _) in found.Where(series => series.Value == 0).ToList())
-            found.Remove(series);
         Assert.Equal(
             expected.OrderBy(series => series.Key, StringComparer.Ordinal).Select(Text),
             found.Where(series => series.Key.StartsWith("aws_", StringComparison.Ordinal) && !Timestamps.Contains(series.Key)).OrderBy(series => series.Key, StringComparer.Ordinal).Select(Text));
