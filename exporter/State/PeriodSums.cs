@@ -65,6 +65,19 @@ internal sealed class PeriodSums
         return sum;
     }
 
+    /// <summary>The start of the oldest period since an instant that was counted with more than zero; null when none was.</summary>
+    public DateTimeOffset? RoseAt(DateTimeOffset since)
+    {
+        for (var i = 0; i < Recent.Length; i++)
+        {
+            var start = Until - Period * (Recent.Length - i);
+            if (Recent[i] > 0 && start >= since && start >= Floor)
+                return start;
+        }
+
+        return null;
+    }
+
     /// <param name="revisable">How many periods may still be revised; what is older was settled for good.</param>
     /// <param name="remembered">How many are remembered, as many at least.</param>
     /// <returns>What follows, what a counter adds, and how many periods were revised.</returns>

@@ -76,8 +76,11 @@ internal static class DynamoDbMetrics
     static IEnumerable<MetricSeries> Load(PipelineModel model, TableDefinition table)
     {
         var ofTable = Dimensions(table, null);
-        foreach (var name in new[] { "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents", "ConditionalCheckFailedRequests", "TransactionConflict" })
+        foreach (var name in new[] { "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ConditionalCheckFailedRequests", "TransactionConflict" })
             yield return Steady(name, ofTable);
+        // Nobody is throttled, but there are as many datapoints.
+        foreach (var name in new[] { "ReadThrottleEvents", "WriteThrottleEvents" })
+            yield return new(Space, name, ofTable, "Count", (from, to) => PeriodicSamples.One(model.Seed, name, Minute, from, to, (_, _) => 0));
         foreach (var operation in table.Operations)
             yield return Steady("ReturnedItemCount", ofTable.Add(new("Operation", operation.Name)));
 

@@ -7,6 +7,7 @@ namespace PipelineExporter.Benchmarks;
 /// <summary>Prints what was measured beside what it should be at most, or at least.</summary>
 internal sealed class Report
 {
+    private readonly List<(string What, double Value, string Unit)> lines = [];
     private bool missed;
 
     public int ExitCode => missed ? 1 : 0;
@@ -15,9 +16,21 @@ internal sealed class Report
     {
         var good = (atMost is null || value <= atMost) && (atLeast is null || value >= atLeast);
         missed |= !good;
+        lines.Add((what, value, unit));
         var target = atMost is not null ? $"at most {atMost:0.###}" : atLeast is not null ? $"at least {atLeast:0.###}" : "";
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{what,-62} {value,10:0.00} {unit,-4} {target,-14} {(target == "" ? "" : good ? "ok" : "MISSED")}"));
+    }
+
+    /// <summary>Prints the lines "SIZE: WHAT" once more, the sizes side by side.</summary>
+    public void Table(IReadOnlyList<string> sizes)
+    {
+        Console.WriteLine($"\n{"",-62} {string.Join(' ', sizes.Select(size => $"{size,14}"))}");
+        foreach (var row in lines.Where(line => sizes.Any(size => line.What.StartsWith($"{size}: ", StringComparison.Ordinal))).GroupBy(line => (What: line.What[(line.What.IndexOf(": ", StringComparison.Ordinal) + 2)..], line.Unit)))
+        {
+            var cells = sizes.Select(size => row.Where(line => line.What == $"{size}: {row.Key.What}").Select(line => line.Value.ToString("0.00", CultureInfo.InvariantCulture)).LastOrDefault(""));
+            Console.WriteLine($"{row.Key.What,-62} {string.Join(' ', cells.Select(cell => $"{cell,14}"))} {row.Key.Unit}");
+        }
     }
 
     /// <summary>Process time, all threads, spent in <paramref name="work"/>.</summary>

@@ -38,41 +38,79 @@ public sealed partial class CostOfADayTests : IDisposable
     public async Task The_exporter_asks_and_spends_in_a_day_what_cost_told()
     {
         await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
-        // Nobody advances the clock for a request that waits for its turn.
-        var configuration = ExporterConfiguration.Parse($$"""
-            aws:
-              - region: eu-west-1
-                endpoint_url: {{simulator.Address}}
-                cloudwatch: { requests_per_second: 1000, list_requests_per_second: 1000 }
-                glue: {}
-                s3: {}
-                dynamodb: {}
-            """);
-        using var told = new StringWriter();
-        Assert.Equal(0, await Cost.RunAsync(configuration, Keys, told, default));
-        var context = new CollectorContext(ledger, time, NullLoggerFactory.Instance, (_, _) => { });
-        var collectors = CollectorCatalog.AwsCollectorsOf(configuration, context, Keys).Single().Collectors;
+        var configuration = Configuration(simulator);
+        var told = await CostAsync(configuration);
+        var collectors = CollectorsOf(configuration);
 
         await RunADayAsync(collectors);
 
         // Once a start AWS is asked who is asking; and Glue for the histories of jobs, which are some pages.
         var requests = Counted(collectors, "pipeline_exporter_aws_requests_total").ToDictionary(one => one.Labels[1], one => one.Value);
         Assert.Equal(1, requests.Remove("GetCallerIdentity", out var asked) ? asked : 0);
-        var planned = Requests().Matches(told.ToString()).ToDictionary(row => row.Groups["operation"].Value, row => Number(row.Groups["requests"]));
+        var planned = Requests().Matches(told).ToDictionary(row => row.Groups["operation"].Value, row => Number(row.Groups["requests"]));
         Assert.Equal(planned.Keys.Order(), requests.Keys.Order());
         Assert.All(planned, operation => AssertNear(operation.Value, requests[operation.Key], operation.Key));
 
         // At a start every metric is asked for once more, whether a datapoint is due or not.
         var billed = Counted(collectors, "pipeline_exporter_cloudwatch_billed_metrics_total").ToDictionary(one => one.Labels[0], one => one.Value);
-        var groups = Groups().Matches(told.ToString()).ToDictionary(row => row.Groups["group"].Value, row => (Metrics: Number(row.Groups["metrics"]), ADay: Number(row.Groups["billed"])));
+        var groups = GroupsOf(told);
         Assert.Equal(6, groups.Count);
         Assert.All(groups, group => AssertNear(group.Value.ADay + group.Value.Metrics - idle[group.Key], billed[group.Key], group.Key));
         Assert.True(idle["glue_metrics"] > groups["glue_metrics"].ADay / 4, "most jobs are idle most of the day");
         Assert.All(idle.Where(group => group.Key != "glue_metrics"), group => Assert.True(group.Value < 0.05 * groups[group.Key].ADay, group.Key));
 
-        var usd = Number(Total().Match(told.ToString()).Groups["usd"]);
+        var usd = Number(Total().Match(told).Groups["usd"]);
         AssertNear(usd - (idle.Values.Sum() * AwsPrices.Metric), Counted(collectors, "pipeline_exporter_aws_cost_usd_total").Sum(one => one.Value), "USD");
     }
+
+    [Fact]
+    public async Task A_limit_is_kept_by_the_charts_and_the_guides_alerts_are_asked_for_as_before()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
+        var without = await CostAsync(Configuration(simulator));
+        var groups = GroupsOf(without);
+        // Less than alerts and the guide's alerts cost together.
+        var limit = Math.Round(Number(Total().Match(without).Groups["usd"]) - ((groups["glue_metrics"].ADay + (groups["dynamodb_capacity"].ADay * 2 / 3)) * AwsPrices.Metric), 4);
+        var configuration = Configuration(simulator, limit);
+        var collectors = CollectorsOf(configuration);
+
+        await RunADayAsync(collectors);
+
+        var usd = Counted(collectors, "pipeline_exporter_aws_cost_usd_total").Sum(one => one.Value);
+        Assert.InRange(usd, 0.9 * limit, limit);
+        var billed = Counted(collectors, "pipeline_exporter_cloudwatch_billed_metrics_total").ToDictionary(one => one.Labels[0], one => one.Value);
+        AssertNear(groups["dynamodb_throttles"].ADay, billed["dynamodb_throttles"], "the guide's alerts");
+        var (charts, alerts) = (Part("dynamodb_capacity"), new[] { Part("s3_requests"), Part("dynamodb_operations"), Part("glue_metrics") });
+        Assert.All(alerts, part => Assert.InRange(part, 2 * charts, 0.9));
+        Assert.Equal(alerts[0], alerts[1], 0.1);
+
+        double Part(string group) => billed[group] / groups[group].ADay;
+    }
+
+    // Nobody advances the clock for a request that waits for its turn. Under a limit Glue's runs are read seldom: they cost nothing, but time.
+    private static ExporterConfiguration Configuration(SimulatorHost simulator, double? limit = null) => ExporterConfiguration.Parse($$"""
+        aws:
+          - region: eu-west-1
+            endpoint_url: {{simulator.Address}}
+            cloudwatch: { requests_per_second: 1000, list_requests_per_second: 1000 }
+            glue: {{(limit is null ? "{}" : "{ poll_interval: 5m }")}}
+            s3: {}
+            dynamodb: {}
+            {{(limit is { } usd ? string.Create(CultureInfo.InvariantCulture, $"max_usd_per_day: {usd}") : "")}}
+        """);
+
+    private static async Task<string> CostAsync(ExporterConfiguration configuration)
+    {
+        using var told = new StringWriter();
+        Assert.Equal(0, await Cost.RunAsync(configuration, Keys, told, default));
+        return told.ToString();
+    }
+
+    private IReadOnlyList<ICollector> CollectorsOf(ExporterConfiguration configuration) =>
+        CollectorCatalog.AwsCollectorsOf(configuration, new(ledger, time, NullLoggerFactory.Instance, (_, _) => { }), Keys).Single().Collectors;
+
+    private static Dictionary<string, (double Metrics, double ADay)> GroupsOf(string told) =>
+        Groups().Matches(told).ToDictionary(row => row.Groups["group"].Value, row => (Number(row.Groups["metrics"]), Number(row.Groups["billed"])));
 
     // In the order of the list: what one collector makes known, the next may need.
     private async Task RunADayAsync(IReadOnlyList<ICollector> collectors)

@@ -59,6 +59,18 @@ public sealed class PeriodSumsTests
     }
 
     [Fact]
+    public void When_it_first_rose_is_told_of_what_was_counted()
+    {
+        var (sums, _, _) = PeriodSums.StartingAt(Start, Minute).Read(
+            new(Minute, Start + 4 * Minute, [new(Start + 3 * Minute, 2), new(Start + 2 * Minute, 1), new(Start + Minute, 0), new(Start - Minute, 7)]), Kept, Kept);
+
+        Assert.Equal(Start + 2 * Minute, sums.RoseAt(Start - 5 * Minute));
+        Assert.Equal(Start + 3 * Minute, sums.RoseAt(Start + 2.5 * Minute));
+        Assert.Null(sums.RoseAt(Start + 4 * Minute));
+        Assert.Null(PeriodSums.StartingAt(Start, Minute).RoseAt(Start));
+    }
+
+    [Fact]
     public void Nothing_is_counted_of_what_began_before_it_was_first_asked_for()
     {
         var (sums, addition, _) = PeriodSums.StartingAt(Start + 30 * TimeSpan.FromSeconds(1), Minute)

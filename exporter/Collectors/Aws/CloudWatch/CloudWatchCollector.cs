@@ -26,6 +26,8 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     /// <summary>So long the first collection waits for all of its groups; it goes on without those that a service keeps waiting.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
 
+    private static readonly TimeSpan LastMinutes = TimeSpan.FromMinutes(10);
+
     private static readonly MetricDesc Late = MetricDesc.Gauge(
         "pipeline_exporter_cloudwatch_late_metrics", "Metrics whose newest datapoint was not there when it was asked for.", "group");
 
@@ -89,6 +91,8 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         var speed = spend.Apply(plan.Costs, state, now);
         var requests = CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now))).ToList();
         await AskAsync(requests, state, speed, now, cancellationToken);
+        if (requests.Count > 0)
+            Follow(state, now);
 
         // Until what failed is answered, also when it is not yet due again.
         var metrics = plan.Groups.SelectMany(group => plan[group]);
@@ -165,6 +169,27 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 
         if (first is not null)
             LogUnanswered(log, source.Name, failures, Printable(first.Query.Metric.ToString()), first.Query.Stat, first.Failure);
+    }
+
+    private void Follow(SourceLedger state, DateTimeOffset now)
+    {
+        foreach (var group in plan.Groups)
+        {
+            var implied = group.ImpliedBy(plan[group], Rose, now).OrderBy(one => one.Since).DistinctBy(one => one.Query.Labels, LabelValues.Comparer).ToList();
+            if (implied.Count == 0)
+                continue;
+            var batch = state.Begin();
+            foreach (var (query, since) in implied)
+            {
+                if (state.Periods(query.Target, query.Labels) is null)
+                    batch.DeclarePeriods(query.Target, since, query.Cadence.Period, query.Labels);
+            }
+
+            batch.Commit();
+            plan.Add(group, implied.Select(one => one.Query));
+        }
+
+        DateTimeOffset? Rose(TrackedMetric metric) => state.Periods(metric.Query.Target, metric.Query.Labels)?.RoseAt(now - LastMinutes);
     }
 
     private List<PlannedQuestion> Due(SourceLedger state, IReadOnlyDictionary<CloudWatchGroup, TimeSpan?> speed, DateTimeOffset now)

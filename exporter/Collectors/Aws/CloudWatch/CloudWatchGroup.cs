@@ -31,6 +31,13 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     /// <returns>The statistics of one metric side by side.</returns>
     /// <exception cref="Sources.Aws.AwsException">It could not be found out.</exception>
     public abstract Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken);
+
+    /// <summary>What to ask for as well, until the next discovery, after what was counted of the last minutes.</summary>
+    /// <param name="metrics">What is asked for.</param>
+    /// <param name="rose">When in these minutes a counter first rose; null when it did not.</param>
+    /// <returns>Each with the time since when it is counted.</returns>
+    public virtual IEnumerable<(CloudWatchQuery Query, DateTimeOffset Since)> ImpliedBy(
+        IReadOnlyList<TrackedMetric> metrics, Func<TrackedMetric, DateTimeOffset?> rose, DateTimeOffset now) => [];
 }
 
 /// <summary>From what nobody is called for to what alerts are made of.</summary>

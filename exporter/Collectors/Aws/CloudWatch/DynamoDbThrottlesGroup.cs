@@ -5,11 +5,21 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 
 /// <summary>
 /// Throttled requests and errors: none of it has a datapoint before it happens, and CloudWatch lists it a quarter of an hour
-/// later, so it is asked for by the names of the tables and of the operations that they are known to serve.
+/// later, so it is asked for by the names of the tables and of the operations that they are known to serve. An operation that was
+/// throttled from its first request on is not known of yet: where no known one explains a table's throttle events, all that can
+/// have caused them are asked for.
 /// </summary>
 internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan interval) : DynamoDbGroup(tables, interval)
 {
     private static readonly TimeSpan FiveMinutes = TimeSpan.FromMinutes(5);
+
+    // A batch that was throttled in part has throttle events, and is no throttled request: nothing ever explains them.
+    private static readonly TimeSpan NotAgainFor = TimeSpan.FromHours(1);
+
+    // The values that the dimension Operation can have, of those that read and of those that write; PartiQL's do either.
+    private static readonly string[] PartiQl = ["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"];
+    private static readonly string[] Reading = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems", .. PartiQl];
+    private static readonly string[] Writing = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", .. PartiQl];
 
     private static readonly MetricDesc Throttled = MetricDesc.Counter(
         "aws_dynamodb_throttled_requests_total", "Requests that were throttled in whole or in part.", "table", "operation");
@@ -34,6 +44,9 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
 
     private static readonly MetricDesc UserErrorsLately = MetricDesc.Gauge(
         "aws_dynamodb_user_errors_last_5m", "Requests that DynamoDB answered with status 400 in five minutes, of the account and region: the highest sum of those that have ended since the last question.");
+
+    // When all operations of a table were asked for.
+    private readonly Dictionary<string, DateTimeOffset> followed = [];
 
     public override string Name => "dynamodb_throttles";
 
@@ -68,6 +81,27 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
             .. operations.SelectMany(operation => new[] { OfOperation(Throttled, "ThrottledRequests", operation), OfOperation(SystemErrors, "SystemErrors", operation) }),
             Sparse(UserErrors, [], "UserErrors"),
         ];
+    }
+
+    public override IEnumerable<(CloudWatchQuery Query, DateTimeOffset Since)> ImpliedBy(
+        IReadOnlyList<TrackedMetric> metrics, Func<TrackedMetric, DateTimeOffset?> rose, DateTimeOffset now)
+    {
+        var events = metrics.Where(metric => (metric.Query.Target == ReadEvents || metric.Query.Target == WriteEvents) && rose(metric) is not null).ToList();
+        if (events.Count == 0)
+            return [];
+        // What was not answered may explain them.
+        var explained = metrics.Where(metric => metric.Query.Target == Throttled && (metric.HasFailed || rose(metric) is not null)).Select(TableOf).ToHashSet();
+        var unexplained = events.Where(metric => !explained.Contains(TableOf(metric)) && !(now < followed.GetValueOrDefault(TableOf(metric)) + NotAgainFor)).ToList();
+        foreach (var table in unexplained.Select(TableOf).Distinct())
+            followed[table] = now;
+        return
+        [
+            .. from metric in unexplained
+               from operation in metric.Query.Target == ReadEvents ? Reading : Writing
+               select (OfOperation(Throttled, "ThrottledRequests", [TableOf(metric), operation]), rose(metric)!.Value),
+        ];
+
+        static string TableOf(TrackedMetric metric) => metric.Query.Labels[0];
     }
 
     private static CloudWatchQuery Event(MetricDesc target, string name, string[] place) => place[1].Length == 0

@@ -8,7 +8,8 @@ internal sealed record GroupCost(CloudWatchGroup Group, double UsdPerDay)
 
 /// <summary>
 /// Makes what is left of a day's money last until its end: every group gets enough for one question an hour, the important ones
-/// first; then each, in the same order, as much as it takes for its own interval. Whoever comes last is slowed down, or stands still.
+/// first; then each, in the same order, as much as it takes for its own interval. Whoever comes last is slowed down, or stands still;
+/// groups of the same importance are slowed down by the same factor.
 /// </summary>
 internal static class SpendBrake
 {
@@ -21,18 +22,21 @@ internal static class SpendBrake
     public static Dictionary<CloudWatchGroup, TimeSpan?> Intervals(IReadOnlyList<GroupCost> groups, double usd, TimeSpan left)
     {
         var granted = new Dictionary<CloudWatchGroup, double>();
-        var inOrder = groups.OrderByDescending(cost => cost.Group.Importance).ToList();
-        foreach (var cost in inOrder)
-            Grant(cost, cost.UsdPer(left) * Math.Min(1, cost.Group.Interval / Slowest));
-        foreach (var cost in inOrder)
-            Grant(cost, cost.UsdPer(left) - granted[cost.Group]);
+        var inOrder = groups.GroupBy(cost => cost.Group.Importance).OrderByDescending(equals => equals.Key).ToList();
+        foreach (var equals in inOrder)
+            Grant(equals, cost => cost.UsdPer(left) * Math.Min(1, cost.Group.Interval / Slowest));
+        foreach (var equals in inOrder)
+            Grant(equals, cost => cost.UsdPer(left) - granted[cost.Group]);
         return groups.ToDictionary(cost => cost.Group, IntervalOf);
 
-        void Grant(GroupCost cost, double wanted)
+        void Grant(IEnumerable<GroupCost> equals, Func<GroupCost, double> wanted)
         {
-            var grant = Math.Clamp(wanted, 0, Math.Max(0, usd));
-            usd -= grant;
-            granted[cost.Group] = granted.GetValueOrDefault(cost.Group) + grant;
+            var wishes = equals.Select(cost => (cost.Group, Usd: wanted(cost))).ToList();
+            var sum = wishes.Sum(wish => wish.Usd);
+            var part = sum > 0 ? Math.Clamp(usd / sum, 0, 1) : 1;
+            foreach (var wish in wishes)
+                granted[wish.Group] = granted.GetValueOrDefault(wish.Group) + (wish.Usd * part);
+            usd -= sum * part;
         }
 
         TimeSpan? IntervalOf(GroupCost cost)

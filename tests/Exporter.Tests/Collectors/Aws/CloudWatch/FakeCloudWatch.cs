@@ -36,6 +36,7 @@ internal sealed class FakeMetric(string space, string name, (string Name, string
 /// <summary>CloudWatch by its JSON protocol, without a network, as of the given clock.</summary>
 internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
 {
+    private readonly Dictionary<string, FakeMetric> byKey = [];
     private int inFlight;
 
     private DateTimeOffset Now => time.GetUtcNow() + Ahead;
@@ -80,6 +81,7 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
     {
         var metric = new FakeMetric(space, name, dimensions);
         Metrics.Add(metric);
+        byKey.TryAdd(Key(space, name, dimensions), metric); // it may be listed twice
         return metric;
     }
 
@@ -180,21 +182,25 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
     private List<(DateTimeOffset Start, double Value)> Points(JsonNode stat, DateTimeOffset from, DateTimeOffset until)
     {
         var shape = stat["Metric"]!;
-        var dimensions = shape["Dimensions"]!.AsArray().Select(dimension => ((string)dimension!["Name"]!, (string)dimension["Value"]!)).ToHashSet();
+        var key = Key((string)shape["Namespace"]!, (string)shape["MetricName"]!, shape["Dimensions"]!.AsArray().Select(dimension => ((string)dimension!["Name"]!, (string)dimension["Value"]!)));
         var period = TimeSpan.FromSeconds((int)stat["Period"]!);
         var now = Now;
         var kept = period < TimeSpan.FromMinutes(5) ? 15 : period < TimeSpan.FromHours(1) ? 63 : 455;
-        return Metrics.Find(metric => metric.Space == (string)shape["Namespace"]! && metric.Name == (string)shape["MetricName"]! && dimensions.SetEquals(metric.Dimensions)) is { } found
+        return byKey.TryGetValue(key, out var found)
             ? [.. found.Datapoints.Keys
-                .Where(start => start > now - TimeSpan.FromDays(kept))
+                .Where(start => start > now - TimeSpan.FromDays(kept) && Of(start) >= from && Of(start) < until)
                 .Select(start => (start, Value: found.At(start, now)))
                 .Where(point => point.Value is not null)
-                .GroupBy(point => point.start.AddTicks(-(point.start.UtcTicks % period.Ticks)))
-                .Where(point => point.Key >= from && point.Key < until)
+                .GroupBy(point => Of(point.start))
                 .OrderByDescending(point => point.Key)
                 .Select(point => (point.Key, point.Sum(one => one.Value!.Value) * FactorOf((string)stat["Stat"]!)))]
             : [];
+
+        DateTimeOffset Of(DateTimeOffset start) => start.AddTicks(-(start.UtcTicks % period.Ticks));
     }
+
+    private static string Key(string space, string name, IEnumerable<(string Name, string Value)> dimensions) =>
+        string.Join('\n', [space, name, .. dimensions.Order().Select(dimension => $"{dimension.Name}={dimension.Value}")]);
 
     private static DateTimeOffset Time(JsonNode seconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round((double)seconds * 1000));
 }

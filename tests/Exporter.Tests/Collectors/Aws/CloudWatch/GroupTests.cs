@@ -58,8 +58,7 @@ public sealed class GroupTests
     [Fact]
     public async Task Throttles_are_asked_for_before_CloudWatch_lists_them()
     {
-        using var rig = new CloudWatchRig(() =>
-            [new DynamoDbThrottlesGroup(() => new WatchedNames(_ => true, new HashSet<string> { "kpi", "idle" }), Minute)]);
+        using var rig = ThrottlesRig();
         rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "PutItem"));
         rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "deleted"), ("Operation", "PutItem"));
         rig.CloudWatch.Add("AWS/DynamoDB", "ConsumedReadCapacityUnits", ("TableName", "kpi"), ("GlobalSecondaryIndexName", "by_genre"));
@@ -86,6 +85,72 @@ public sealed class GroupTests
         gauges = await rig.RunAsync(6 * Minute);
         Assert.Equal(0, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
     }
+
+    [Fact]
+    public async Task An_operation_that_is_throttled_from_its_first_request_on_is_counted_at_once()
+    {
+        using var rig = ThrottlesRig();
+        var throttled = Unlisted(rig, "ThrottledRequests", ("TableName", "kpi"), ("Operation", "Query"));
+        var events = Unlisted(rig, "ReadThrottleEvents", ("TableName", "kpi"));
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+
+        var start = CloudWatchCadence.FloorTo(rig.Now, Minute);
+        foreach (var metric in new[] { throttled, events })
+        {
+            metric.Publish(start - 8 * Minute, 100, start - 6 * Minute); // before anybody asked
+            metric.Publish(start, 7, start + 2 * Minute);
+            metric.Publish(start + Minute, 5, start + 3 * Minute);
+        }
+
+        var gauges = await rig.RunAsync(4 * Minute + TimeSpan.FromSeconds(30));
+
+        Assert.Equal(12, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
+        Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
+        Assert.Equal(0, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Scan"));
+        Assert.Null(Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "PutItem"));
+        // Until a look after that, when CloudWatch lists those that there are; nothing is counted twice.
+        throttled.IsListed = true;
+        await rig.DiscoverAsync();
+        await rig.RunAsync(15 * Minute);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+        Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
+        Assert.False(rig.Plan.Shows(rig.Collector.Metrics.Single(metric => metric.Name == "aws_dynamodb_throttled_requests_total"), ["kpi", "Scan"]));
+    }
+
+    [Theory]
+    [InlineData(3, 0)] // the operation that is known explains them
+    [InlineData(0, 7)] // a batch that was throttled in part, which is no throttled request: as many other operations read
+    public async Task All_operations_are_asked_for_once_an_hour_where_no_known_one_explains_the_throttle_events(int requests, int asked)
+    {
+        using var rig = ThrottlesRig();
+        rig.CloudWatch.Add("AWS/DynamoDB", "SuccessfulRequestLatency", ("TableName", "kpi"), ("Operation", "GetItem"));
+        var throttled = Unlisted(rig, "ThrottledRequests", ("TableName", "kpi"), ("Operation", "GetItem"));
+        var events = Unlisted(rig, "ReadThrottleEvents", ("TableName", "kpi"));
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+        for (var at = CloudWatchCadence.FloorTo(rig.Now, Minute); at < rig.Now + 90 * Minute; at += Minute)
+        {
+            events.Publish(at, 3, at + 2 * Minute);
+            if (requests > 0)
+                throttled.Publish(at, requests, at + 2 * Minute);
+        }
+
+        // Read and write events of two tables, throttled requests and errors of GetItem, and the account's errors.
+        Assert.Equal(7, Planned());
+        await rig.RunAsync(10 * Minute);
+        Assert.Equal(7 + asked, Planned());
+        await rig.DiscoverAsync();
+        await rig.RunAsync(15 * Minute);
+        Assert.Equal(7, Planned());
+        await rig.RunAsync(45 * Minute);
+        Assert.Equal(7 + asked, Planned());
+
+        int Planned() => rig.Plan[rig.Plan.Groups[0]].Length;
+    }
+
+    private static CloudWatchRig ThrottlesRig() => new(() => [new DynamoDbThrottlesGroup(() => new WatchedNames(_ => true, new HashSet<string> { "kpi", "idle" }), Minute)]);
 
     [Fact]
     public async Task Three_statistics_of_a_latency_are_billed_as_one_metric()

@@ -35,6 +35,18 @@ public sealed class SpendTests
     }
 
     [Fact]
+    public void Groups_of_the_same_importance_are_slowed_down_by_the_same_factor()
+    {
+        GroupCost[] costs = [new(new Dummy(CloudWatchImportance.Alerts), 8), new(new Dummy(CloudWatchImportance.Alerts), 2), .. Costs(1)];
+
+        var intervals = SpendBrake.Intervals(costs, 5, Day);
+
+        Assert.Equal(intervals[costs[0].Group]!.Value.TotalSeconds, intervals[costs[1].Group]!.Value.TotalSeconds, 3);
+        Assert.InRange(intervals[costs[0].Group]!.Value, 2 * Minute, 2.02 * Minute);
+        Assert.InRange(intervals[costs[2].Group]!.Value, 59 * Minute, 60 * Minute);
+    }
+
+    [Fact]
     public void What_the_groups_cost_together_never_exceeds_what_is_left() =>
         Gen.Select(Gen.Double[0, 10].Array[3], Gen.Double[-1, 20], Gen.Double[0.001, 1]).Sample((usd, left, part) =>
         {
