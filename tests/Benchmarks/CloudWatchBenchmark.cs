@@ -23,7 +23,7 @@ internal static partial class CloudWatchBenchmark
     private static readonly (string Name, string Value)[] Keys = [("AWS_ACCESS_KEY_ID", "SIMULATOR"), ("AWS_SECRET_ACCESS_KEY", "simulator-secret")];
 
     /// <param name="program">A built pipeline-exporter; the Release build of this checkout unless given.</param>
-    /// <param name="part">Only what this names: tables, interval or buckets; the last two count and can share the machine.</param>
+    /// <param name="part">Only what this names: tables, or so many of them, interval or buckets; the last two count and can share the machine.</param>
     public static async Task<int> RunAsync(string? program, string? part)
     {
         var bin = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../.."));
@@ -32,7 +32,7 @@ internal static partial class CloudWatchBenchmark
         var simulator = Path.Combine(bin, "Simulator.Host/release/pipeline-simulator");
         Console.WriteLine($"{program}: {(native ? "Native AOT" : "JIT")}");
         var report = new Report();
-        int[] sizes = part is null or "tables" ? [125, 1_250, 6_250] : [];
+        int[] sizes = int.TryParse(part, CultureInfo.InvariantCulture, out var only) ? [only] : part is null or "tables" ? [125, 1_250, 6_250] : [];
         foreach (var tables in sizes)
         {
             // Against which it is measured: others at 10,000 and 50,000 series.

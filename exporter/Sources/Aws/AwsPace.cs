@@ -1,18 +1,23 @@
 namespace PipelineExporter.Sources.Aws;
 
 /// <summary>
-/// How often an operation may be called: a token bucket that holds one second's worth of requests, where whoever comes when it
-/// is empty waits for its turn. It runs at half its speed, down to one a second, for each second in which AWS throttled, and is
-/// back at full speed a minute later.
+/// How often an operation may be called: so many requests in any second, wherever it begins. Whoever comes after them waits until
+/// the first of them is a second old. It runs at half its speed, down to one a second, for each second in which AWS throttled, and
+/// is back at full speed a minute later.
 /// </summary>
 internal sealed class AwsPace(int perSecond, TimeProvider time)
 {
-    private static readonly TimeSpan Held = TimeSpan.FromSeconds(1);
+    /// <summary>A second, and by what one request may take longer than the next on its way to AWS, which counts those that arrive.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromSeconds(1.05);
+
     private static readonly TimeSpan Recovery = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
     private readonly long start = time.GetTimestamp();
-    private TimeSpan fullAt;
+
+    // When the last requests were, or will be, sent.
+    private readonly TimeSpan[] turns = new TimeSpan[perSecond];
+    private long taken;
     private double slowedTo = perSecond;
     private TimeSpan? slowedAt;
 
@@ -22,8 +27,14 @@ internal sealed class AwsPace(int perSecond, TimeProvider time)
         lock (gate)
         {
             var now = time.GetElapsedTime(start);
-            fullAt = (fullAt > now ? fullAt : now) + Held / RateAt(now);
-            wait = fullAt - now - Held;
+            var rate = (int)RateAt(now);
+            var turn = now;
+            if (taken >= rate)
+                turn = Later(turn, turns[(taken - rate) % perSecond] + Window);
+            if (taken > 0)
+                turn = Later(turn, turns[(taken - 1) % perSecond]); // after whoever came before, also when the speed has changed since
+            turns[taken++ % perSecond] = turn;
+            wait = turn - now;
         }
 
         return wait > TimeSpan.Zero ? Task.Delay(wait, time, ct) : Task.CompletedTask;
@@ -36,13 +47,13 @@ internal sealed class AwsPace(int perSecond, TimeProvider time)
         {
             var now = time.GetElapsedTime(start);
             // Requests that were under way together are refused together.
-            if (now - slowedAt < Held)
+            if (now - slowedAt < Window)
                 return;
             (slowedTo, slowedAt) = (Math.Max(1, RateAt(now) / 2), now);
-            // What the bucket held is gone.
-            fullAt = fullAt > now + Held ? fullAt : now + Held;
         }
     }
 
     private double RateAt(TimeSpan now) => slowedAt is { } at ? Math.Min(perSecond, slowedTo + (perSecond * ((now - at) / Recovery))) : perSecond;
+
+    private static TimeSpan Later(TimeSpan x, TimeSpan y) => x > y ? x : y;
 }

@@ -240,7 +240,7 @@ public sealed class MwaaHandlerTests
         await Task.Delay(50);
         Assert.False(sixth.IsCompleted);
         Assert.Equal(5, mwaa.Aws.Requests.Count);
-        mwaa.Time.Advance(TimeSpan.FromMilliseconds(200));
+        mwaa.Time.Advance(AwsPace.Window);
 
         await sixth;
     }

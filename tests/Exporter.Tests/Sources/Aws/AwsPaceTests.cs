@@ -1,3 +1,4 @@
+using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Sources.Aws;
 
@@ -6,33 +7,39 @@ namespace PipelineExporter.Tests.Sources.Aws;
 public sealed class AwsPaceTests
 {
     [Fact]
-    public async Task A_second_holds_as_many_at_once_and_then_one_after_another()
-    {
-        var time = new FakeTimeProvider();
-        var pace = new AwsPace(5, time);
-
-        var tasks = Enumerable.Range(0, 12).Select(_ => pace.WaitAsync(default)).ToArray();
-
-        for (var passed = 0; passed < 1600; passed += 200)
+    public void In_no_second_are_there_more_than_so_many_and_nobody_waits_for_nothing() =>
+        Gen.Select(Gen.Int[1, 50], Gen.Int[0, 700].Array[1, 200]).Sample((perSecond, pauses) =>
         {
-            Assert.Equal(Math.Min(12, 5 + passed / 200), tasks.Count(task => task.IsCompletedSuccessfully));
-            time.Advance(TimeSpan.FromMilliseconds(200));
-        }
-        await Task.WhenAll(tasks);
-    }
+            var time = new FakeTimeProvider();
+            var pace = new AwsPace(perSecond, time);
+            var sent = new List<DateTimeOffset>();
+            foreach (var pause in pauses)
+            {
+                time.Advance(TimeSpan.FromMilliseconds(pause < 400 ? 0 : pause - 400)); // most of them come together
+                var came = time.GetUtcNow();
+                var turn = pace.WaitAsync(CancellationToken.None);
+                while (!turn.IsCompleted)
+                    time.Advance(TimeSpan.FromMilliseconds(1));
+                sent.Add(time.GetUtcNow());
+                if (sent.Count > perSecond && sent[^1] > came)
+                    Assert.InRange(sent[^1] - sent[^(perSecond + 1)], AwsPace.Window, AwsPace.Window + TimeSpan.FromMilliseconds(1));
+                Assert.True(sent.Count(at => at > sent[^1] - TimeSpan.FromSeconds(1)) <= perSecond);
+            }
+        }, iter: 50);
 
     [Fact]
-    public void A_pause_fills_the_bucket_and_no_more_than_that()
+    public void Those_that_come_together_take_their_turns_in_seconds()
     {
         var time = new FakeTimeProvider();
-        var pace = new AwsPace(5, time);
-        for (var i = 0; i < 5; i++)
-            Assert.True(pace.WaitAsync(default).IsCompleted);
-        Assert.False(pace.WaitAsync(default).IsCompleted);
+        var pace = new AwsPace(45, time);
 
-        time.Advance(TimeSpan.FromHours(1));
+        var turns = Enumerable.Range(0, 101).Select(_ => pace.WaitAsync(CancellationToken.None)).ToList();
 
-        Assert.Equal(5, Enumerable.Range(0, 9).Count(_ => pace.WaitAsync(default).IsCompleted));
+        Assert.Equal(45, turns.Count(turn => turn.IsCompleted));
+        time.Advance(AwsPace.Window);
+        Assert.Equal(90, turns.Count(turn => turn.IsCompleted));
+        time.Advance(AwsPace.Window);
+        Assert.Equal(101, turns.Count(turn => turn.IsCompleted));
     }
 
     [Fact]
@@ -40,19 +47,18 @@ public sealed class AwsPaceTests
     {
         var time = new FakeTimeProvider();
         var pace = new AwsPace(40, time);
-        Assert.InRange(Taken(1), 75, 81); // what it held, and a second's worth
+        Assert.Equal(40, Taken(1));
 
         for (var second = 0; second < 2; second++)
         {
             for (var refused = 0; refused < 5; refused++)
                 pace.Throttled(); // those that were under way together
-            time.Advance(TimeSpan.FromSeconds(1));
+            time.Advance(AwsPace.Window);
         }
 
-        Assert.InRange(Taken(10), 100, 160); // at 10 a second, and 40 more each minute
+        Assert.InRange(Taken(10), 90, 160); // at 10 a second, and 40 more each minute
         time.Advance(TimeSpan.FromMinutes(1));
-        Assert.InRange(Taken(1), 75, 81);
-        Assert.InRange(Taken(10), 399, 401);
+        Assert.InRange(Taken(10), 380, 400);
 
         // Whoever is told to wait has taken a turn: nobody asks for more than there are.
         int Taken(int seconds)
@@ -61,7 +67,7 @@ public sealed class AwsPaceTests
             for (var tenth = 0; tenth < 10 * seconds; tenth++)
             {
                 while (turns.TrueForAll(turn => turn.IsCompleted))
-                    turns.Add(pace.WaitAsync(default));
+                    turns.Add(pace.WaitAsync(CancellationToken.None));
                 time.Advance(TimeSpan.FromMilliseconds(100));
             }
 
@@ -77,14 +83,15 @@ public sealed class AwsPaceTests
         for (var second = 0; second < 30; second++)
         {
             pace.Throttled();
-            time.Advance(TimeSpan.FromSeconds(1));
+            time.Advance(AwsPace.Window);
         }
 
-        var turns = Enumerable.Range(0, 4).Select(_ => pace.WaitAsync(default)).ToList();
         pace.Throttled();
-        time.Advance(TimeSpan.FromSeconds(1));
+        var turns = Enumerable.Range(0, 4).Select(_ => pace.WaitAsync(CancellationToken.None)).ToList();
 
-        Assert.InRange(turns.Count(turn => turn.IsCompleted), 1, 3);
+        Assert.Equal(1, turns.Count(turn => turn.IsCompleted));
+        time.Advance(AwsPace.Window);
+        Assert.Equal(2, turns.Count(turn => turn.IsCompleted));
     }
 
     [Fact]

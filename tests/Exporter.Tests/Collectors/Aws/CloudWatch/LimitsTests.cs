@@ -122,7 +122,7 @@ public sealed class LimitsTests
                 Assert.True(SpinWait.SpinUntil(() => Asked() >= second * aSecond, TimeSpan.FromSeconds(30)));
                 await Task.Delay(100);
                 Assert.Equal(second * aSecond, Asked());
-                time.Advance(TimeSpan.FromSeconds(1));
+                time.Advance(AwsPace.Window);
             }
 
             while (!collecting.IsCompleted)
