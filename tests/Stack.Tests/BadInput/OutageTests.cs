@@ -44,7 +44,7 @@ public sealed class OutageTests(Outages seen) : IClassFixture<Outages>
         foreach (var (collector, success) in collectors)
         {
             Assert.True(success == 0, collector);
-            Assert.InRange(last.At - Age(last, collector, source), seen.Before.At - Outages.StaleAfter, seen.FaultsBegan.AddSeconds(1));
+            Assert.InRange(last.At - Age(last, collector, source), seen.Before.At - Outages.StaleAfter, seen.FaultsBegan.AddSeconds(3)); // what was answered before may be published after
         }
     }
 
@@ -54,7 +54,7 @@ public sealed class OutageTests(Outages seen) : IClassFixture<Outages>
     {
         // Staleness is looked at once a second. A collection that had begun when the outage did tells of the jobs that it could read,
         // as of its beginning, which is an interval after that of the last success.
-        var slack = TimeSpan.FromSeconds(source.StartsWith("aws/", StringComparison.Ordinal) ? 6 : 1.5);
+        var slack = TimeSpan.FromSeconds(source.StartsWith("aws/", StringComparison.Ordinal) ? 6 : 3);
         foreach (var (_, collector, gauge) in Gauges.Where(one => source.StartsWith(one.Kind, StringComparison.Ordinal)))
         {
             var ages = seen.Faulty.Select(page => (Age: Age(page, collector, source), IsThere: page.Of(gauge, Outages.LabelOf(source)).Any())).ToList();
@@ -129,7 +129,7 @@ public sealed class OutageTests(Outages seen) : IClassFixture<Outages>
             // Gauges vanish twice where a collection that had begun when the outage did could tell of some jobs after the first time.
             var vanished = Lines("no longer published").Length;
             Assert.InRange(vanished, Gauges.Any(one => one.Collector == collector) ? 1 : 0, source.StartsWith("aws/", StringComparison.Ordinal) ? 2 : 1);
-            Assert.Equal(2 + vanished, Lines("").Length);
+            Assert.InRange(Lines("").Length, 2 + vanished, Math.Max(3, 2 + vanished));
         }
     }
 
