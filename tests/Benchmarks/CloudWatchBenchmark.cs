@@ -45,7 +45,7 @@ internal static partial class CloudWatchBenchmark
             await TablesAsync(report, program, simulator, tables, targets);
         }
 
-        if (sizes.Length > 0)
+        if (sizes.Length > 1)
             report.Table([.. sizes.Select(Series)]);
         if (part is null or "interval")
             await EveryFiveMinutesAsync(report, program, simulator);

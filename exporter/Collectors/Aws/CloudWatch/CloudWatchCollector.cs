@@ -26,6 +26,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     /// <summary>So long the first collection waits for all of its groups; it goes on without those that a service keeps waiting.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
 
+    /// <summary>So far back it is looked for what implies other questions: as far as periods are remembered in any case.</summary>
     private static readonly TimeSpan LastMinutes = TimeSpan.FromMinutes(10);
 
     private static readonly MetricDesc Late = MetricDesc.Gauge(
@@ -180,11 +181,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
                 continue;
             var batch = state.Begin();
             foreach (var (query, since) in implied)
-            {
-                if (state.Periods(query.Target, query.Labels) is null)
-                    batch.DeclarePeriods(query.Target, since, query.Cadence.Period, query.Labels);
-            }
-
+                batch.DeclarePeriods(query.Target, since, query.Cadence.Period, query.Labels);
             batch.Commit();
             plan.Add(group, implied.Select(one => one.Query));
         }
