@@ -74,8 +74,8 @@ public sealed class AirflowMessagesTests(AlertmanagerFixture alertmanager) : ICl
     {
         const string nasty = "<b>|_a_*b*&\"\\";
         await alertmanager.PostAsync(
-            TaskFailure("together", nasty, "first"),
-            TaskFailure("together", nasty, "second"),
+            TaskFailure("together", nasty, "first").BeganNow(),
+            TaskFailure("together", nasty, "second").BeganNow(),
             TaskFailure("alone", nasty, nasty));
 
         var together = await alertmanager.SlackAsync(title => title.EndsWith(", together", StringComparison.Ordinal));
@@ -93,14 +93,12 @@ public sealed class AirflowMessagesTests(AlertmanagerFixture alertmanager) : ICl
     [Fact]
     public async Task A_failed_task_waits_for_the_failure_of_its_DAG_which_mutes_it_and_is_told_when_it_failed_alone()
     {
-        // An alert that began long ago would not wait any more.
-        var now = TimeProvider.System.GetUtcNow();
-        await alertmanager.PostAsync(TaskFailure("waits", "with_its_run", "t") with { StartsAt = now });
+        await alertmanager.PostAsync(TaskFailure("waits", "with_its_run", "t").BeganNow());
         // Its run is seen to have failed a poll later.
         await Task.Delay(TimeSpan.FromMilliseconds(500), TestContext.Current.CancellationToken);
         await alertmanager.PostAsync(
             Alert("PipelineFailure", "critical", "pipeline_failure", [("environment", "waits"), ("dag_id", "with_its_run")]),
-            TaskFailure("waits", "alone", "t") with { StartsAt = now });
+            TaskFailure("waits", "alone", "t").BeganNow());
 
         await alertmanager.SlackAsync(title => title == "[FIRING] AirflowTaskFailure: t, alone, waits");
         var mail = await alertmanager.MailAsync(subject => subject == "[FIRING] AirflowTaskFailure: t, alone, waits");

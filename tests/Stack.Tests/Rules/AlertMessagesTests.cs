@@ -113,7 +113,7 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     [Fact]
     public async Task What_fires_and_what_is_resolved_stand_apart_in_one_message()
     {
-        await alertmanager.PostAsync(Collector("mixed", "airflow_runs"), Collector("mixed", "airflow_pools"));
+        await alertmanager.PostAsync(Collector("mixed", "airflow_runs").BeganNow(), Collector("mixed", "airflow_pools").BeganNow());
         await alertmanager.MailAsync(subject => subject.StartsWith("[FIRING:2] CollectorFailing: pipeline-exporter, mixed", StringComparison.Ordinal));
 
         await alertmanager.PostAsync(Collector("mixed", "airflow_pools") with { EndsAt = Start.AddSeconds(60) });
@@ -131,7 +131,7 @@ public sealed partial class AlertMessagesTests(AlertmanagerFixture alertmanager)
     [Fact]
     public async Task A_storm_is_one_message_that_Slack_does_not_cut_in_the_middle()
     {
-        await alertmanager.PostAsync([.. Enumerable.Range(10, 12).Select(number => Collector("storm", $"collector_{number}"))]);
+        await alertmanager.PostAsync([.. Enumerable.Range(10, 12).Select(number => Collector("storm", $"collector_{number}").BeganNow())]);
 
         var message = await alertmanager.SlackAsync(title => title.EndsWith(", storm", StringComparison.Ordinal));
 
