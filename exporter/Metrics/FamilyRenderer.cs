@@ -3,19 +3,12 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
-using Prometheus;
 
 namespace PipelineExporter.Metrics;
 
-/// <summary>
-/// Renders a family through a fresh prometheus-net registry. With SelfMetrics the only files that know prometheus-net:
-/// its registries cannot forget a series and tear under concurrent updates, so none outlives a rendering.
-/// </summary>
+/// <summary>Renders families, sample by sample, into compressed text.</summary>
 internal static class FamilyRenderer
 {
-    // So many at once: the registry and the text of a large family would be megabytes, garbage as soon as they are compressed.
-    private const int SamplesAtOnce = 400;
-
     /// <summary>
     /// Renders the sink's gauges, or what it holds besides; a family whose samples are those of <paramref name="previous"/> is
     /// taken from there.
@@ -53,8 +46,6 @@ internal static class FamilyRenderer
         return new(family.Name, source, header, lines.Finish(), samples.Count * family.SeriesEach, fingerprint);
     }
 
-    // A prometheus-net histogram can only be observed into, which would round its sum: and a sum that steps back by its last
-    // bit reads as a reset, so that increase() adds all of it. Its three kinds of series are written as what they are.
     private static void WriteHistogram(
         DeflatedTextWriter lines,
         MetricDesc family,
@@ -78,7 +69,6 @@ internal static class FamilyRenderer
         }
     }
 
-    // Through a gauge whatever the family's type, since a gauge can be set; HELP and TYPE are the family's own.
     private static void WriteLines(
         DeflatedTextWriter lines,
         string name,
@@ -86,25 +76,10 @@ internal static class FamilyRenderer
         ImmutableArray<string> labels,
         IEnumerable<(string[] LabelValues, double Value)> samples)
     {
-        string[] labelNames = [.. sourceLabels.Select(label => label.Key), .. labels];
-        string[] sourceValues = [.. sourceLabels.Select(label => label.Value)];
-        using var text = new MemoryStream();
-        foreach (var some in samples.Chunk(SamplesAtOnce))
-        {
-            var registry = Prometheus.Metrics.NewCustomRegistry();
-            var gauge = Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge(
-                name, "", new GaugeConfiguration { LabelNames = labelNames, SuppressInitialValue = true });
-            foreach (var (labelValues, value) in some)
-                gauge.WithLabels([.. sourceValues, .. labelValues]).Set(value);
-
-            text.SetLength(0);
-            // Writes to memory only, so it completes at once.
-            registry.CollectAndExportAsTextAsync(text, ExpositionFormat.PrometheusText).GetAwaiter().GetResult();
-            ReadOnlySpan<byte> rendered = text.GetBuffer().AsSpan(0, (int)text.Length);
-            for (var header = 0; header < 2; header++)
-                rendered = rendered[(rendered.IndexOf((byte)'\n') + 1)..];
-            lines.Write(rendered);
-        }
+        var writer = new SampleWriter(lines, name, sourceLabels, labels);
+        foreach (var (labelValues, value) in samples)
+            writer.Write(labelValues, value);
+        writer.Flush();
     }
 
     private static UInt128 Fingerprint(

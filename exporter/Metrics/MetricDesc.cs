@@ -26,7 +26,7 @@ internal sealed partial class MetricDesc
             throw new MetricException(name, "must end in _total if, and only if, it is a counter");
         if (ReservedSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal)))
             throw new MetricException(name, $"ends in one of {string.Join(", ", ReservedSuffixes)}, which name a histogram's series");
-        // prometheus-net writes HELP unescaped.
+        // HELP is written unescaped.
         if (help.Length == 0 || help.AsSpan().IndexOfAny('\\', '\n') >= 0)
             throw new MetricException(name, "needs a help text of one line without backslashes");
         foreach (var label in labels)
