@@ -199,7 +199,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             foreach (var metric in plan[group])
             {
                 if (metric.IsDue(now, interval)
-                    && metric.Question(metric.IsCounter ? state.Periods(metric.Query.Target, metric.Query.Labels) : null, now) is { } question)
+                    && metric.Question(metric.IsCounter ? state.Periods(metric.Query.Target, metric.Query.Labels) : null, interval, now) is { } question)
                 {
                     due.Add(question);
                 }

@@ -8,15 +8,25 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 /// <param name="Delay">A datapoint can be read so long after the end of its period, and seldom changes much afterwards.</param>
 internal sealed record CloudWatchCadence(TimeSpan Period, TimeSpan Delay)
 {
-    public static readonly CloudWatchCadence Minute = new(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2)) { Revisable = 10 };
+    /// <summary>In periods; see <see cref="OftenRevised"/>.</summary>
+    public const int LookBackEvery = 5;
+
+    public static readonly CloudWatchCadence Minute = new(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2)) { Revisable = 14, OftenRevised = 3 };
 
     public static readonly CloudWatchCadence FiveMinutes = new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5)) { Revisable = 4 };
 
     /// <summary>A day's datapoint comes some time on the next day.</summary>
     public static readonly CloudWatchCadence Day = new(TimeSpan.FromDays(1), TimeSpan.FromHours(14)) { Retry = TimeSpan.FromHours(3) };
 
-    /// <summary>Periods that are looked at again, because their values may still change; it costs nothing, as metrics are billed and not datapoints.</summary>
+    /// <summary>Periods that are looked at again, because their values may still change; it is not billed, as metrics are and not datapoints.</summary>
     public int Revisable { get; init; } = 2;
+
+    /// <summary>
+    /// Of these the newest, if not all: they are looked at with each question, and all of them once in <see cref="LookBackEvery"/> periods,
+    /// since most of a collection's work is to read datapoints that have not changed. So no period is looked at for the last time
+    /// before <see cref="Revisable"/> - <see cref="LookBackEvery"/> + 1 have come after it.
+    /// </summary>
+    public int? OftenRevised { get; init; }
 
     /// <summary>After how long a datapoint that is late is asked for again; null: after the group's interval.</summary>
     public TimeSpan? Retry { get; init; }

@@ -1,3 +1,4 @@
+using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
 
@@ -8,10 +9,15 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
 {
     private const int LongestBackOff = 4;
 
+    /// <summary>So many newest periods may be missing while what came before is still shown.</summary>
+    private const int LatePeriods = 2;
+
     private static readonly TimeSpan LongestFirstRetry = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestWindowed = TimeSpan.FromDays(1);
 
-    private readonly bool isInWindow = group.Windows.Any(window => window.Counter == query.Target);
+    // Of the longest window that its counter is summed over; zero where there is none.
+    private readonly TimeSpan window = group.Windows.Where(window => window.Counter == query.Target).Select(window => window.Length).DefaultIfEmpty().Max();
+    private readonly int turn = (int)((uint)LabelValues.Comparer.GetHashCode(query.Labels) % CloudWatchCadence.LookBackEvery);
     private CompactTime settled;
     private CompactTime asked;
     private CompactTime at;
@@ -21,7 +27,7 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
 
     public CloudWatchGroup Group => group;
 
-    public bool IsCounter => query.Target.Type == Metrics.MetricType.Counter;
+    public bool IsCounter => query.Target.Type == MetricType.Counter;
 
     /// <summary>How often in a row its newest datapoint was not there yet.</summary>
     public int Late { get; private set; }
@@ -59,18 +65,18 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
             (at, Value) = (end, value);
     }
 
-    /// <summary>Whether what ended at an instant still tells of now: two periods may be late.</summary>
+    /// <summary>Whether what ended at an instant still tells of now: <see cref="LatePeriods"/> may be late.</summary>
     /// <param name="interval">From one question to the next, as it is now.</param>
     public bool IsFresh(DateTimeOffset end, DateTimeOffset now, TimeSpan interval) =>
-        now < end + query.Cadence.Delay + query.Cadence.StepOf(interval) + 2 * query.Cadence.Period;
+        now < end + query.Cadence.Delay + query.Cadence.StepOf(interval) + LatePeriods * query.Cadence.Period;
 
     /// <summary>How many periods of a counter the ledger has to remember, for every window that ends from one question to the next.</summary>
     /// <param name="interval">From one question to the next, as it is now.</param>
     public int Remembered(TimeSpan interval)
     {
-        if (!isInWindow)
+        if (window == TimeSpan.Zero)
             return query.Cadence.Revisable;
-        var span = query.Cadence.StepOf(interval < LongestWindowed ? interval : LongestWindowed) + group.Windows.Max(window => window.Length);
+        var span = query.Cadence.StepOf(interval < LongestWindowed ? interval : LongestWindowed) + window;
         return Math.Max(query.Cadence.Revisable, (int)(span / query.Cadence.Period));
     }
 
@@ -94,21 +100,34 @@ internal sealed class TrackedMetric(CloudWatchQuery query, CloudWatchGroup group
 
     /// <summary>What to ask for; null while there can be nothing to count, and nothing of before is to be shown.</summary>
     /// <param name="sums">How far a counter was counted; null for one that the ledger does not know, and for a gauge.</param>
-    public PlannedQuestion? Question(PeriodSums? sums, DateTimeOffset now)
+    /// <param name="interval">From one question to the next, as it is now.</param>
+    public PlannedQuestion? Question(PeriodSums? sums, TimeSpan interval, DateTimeOffset now)
     {
         var (period, until) = (query.Cadence.Period, query.Cadence.SettledAt(now));
         if (!IsCounter)
-            return new(this, period, until - query.Cadence.Revisable * period, until);
+            return new(this, period, until - Math.Min((int)(query.Cadence.StepOf(interval) / period) + LatePeriods, query.Cadence.Revisable) * period, until);
         // What is not known to the ledger has been forgotten: it begins anew.
         sums ??= PeriodSums.StartingAt(now, period);
-        if (sums.Until >= until && settled.Value is null && !isInWindow)
+        if (sums.Until >= until && settled.Value is null && window == TimeSpan.Zero)
             return null;
-        var from = sums.Until - query.Cadence.Revisable * period;
+        var from = sums.Until - LookBack(sums.Until, until) * period;
         var readable = CloudWatchRetention.PeriodFor(from, now, period);
         if (readable == period)
             return new(this, period, from < until ? from : until, until);
         return new(this, readable, CloudWatchCadence.FloorTo(CloudWatchRetention.Oldest(from, now), readable), CloudWatchCadence.FloorTo(until, readable));
     }
+
+    // Metrics take turns to look back at all of them, so that no collection is much longer than the others. What lies in a window that
+    // ends now is looked at with each question: an alert may hang on it.
+    private int LookBack(DateTimeOffset counted, DateTimeOffset until)
+    {
+        var all = query.Cadence.Revisable;
+        return settled.Value is null || Turn(counted) != Turn(until)
+            ? all
+            : Math.Min(all, Math.Max(query.Cadence.OftenRevised ?? all, (int)(window / query.Cadence.Period)));
+    }
+
+    private long Turn(DateTimeOffset at) => (at.UtcTicks / query.Cadence.Period.Ticks + turn) / CloudWatchCadence.LookBackEvery;
 }
 
 /// <summary>How long CloudWatch keeps datapoints: fine ones 15 days, those of five minutes 63 days, those of an hour 455 days.</summary>

@@ -157,6 +157,34 @@ public sealed class CloudWatchCollectorTests : IDisposable
         Assert.Equal(1, rig.Own("pipeline_exporter_cloudwatch_revisions_total"));
     }
 
+    /// <summary>With each question the newest three of before, or those that a window of five minutes tells of.</summary>
+    [Theory]
+    [InlineData("Reads", 4)]
+    [InlineData("Requests", 6)]
+    public async Task All_that_can_be_revised_is_asked_for_in_every_fifth_question(string name, int minutes)
+    {
+        Publish(name == "Reads" ? rig.CloudWatch.Add("AWS/DynamoDB", name, ("TableName", "orders")) : Requests("orders"), 0, 40, 3);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(20 * Minute);
+        rig.CloudWatch.Requests.Clear();
+
+        await rig.RunAsync(10 * Minute);
+
+        var spans = rig.CloudWatch.Requests.Select(request => ((double)request.Body["EndTime"]! - (double)request.Body["StartTime"]!) / 60);
+        Assert.Equal([.. Enumerable.Repeat<double>(minutes, 8), 15, 15], spans.Order());
+    }
+
+    [Fact]
+    public async Task A_gauge_is_asked_for_no_further_back_than_it_is_shown()
+    {
+        Publish(rig.CloudWatch.Add("AWS/DynamoDB", "Latency", ("TableName", "orders")), 0, 40, 3);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(20 * Minute);
+
+        var last = rig.CloudWatch.Requests[^1].Body;
+        Assert.Equal(3, ((double)last["EndTime"]! - (double)last["StartTime"]!) / 60);
+    }
+
     [Fact]
     public async Task A_datapoint_that_shrinks_is_a_debt_of_what_comes_next()
     {

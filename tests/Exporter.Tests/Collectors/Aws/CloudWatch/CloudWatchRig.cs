@@ -14,6 +14,7 @@ internal sealed class FakeGroup(TimeSpan interval) : CloudWatchGroup(interval)
 {
     public static readonly MetricDesc Requests = MetricDesc.Counter("test_requests_total", "Requests.", "table", "operation");
     public static readonly MetricDesc RequestsLately = MetricDesc.Gauge("test_requests_last_5m", "Requests of five minutes.", "table");
+    public static readonly MetricDesc Reads = MetricDesc.Counter("test_reads_total", "Reads, of which no window tells.", "table");
     public static readonly MetricDesc Latency = MetricDesc.Gauge("test_latency_seconds", "Latency.", "table");
     public static readonly MetricDesc Size = MetricDesc.Gauge("test_size_bytes", "Size, once a day.", "table");
     public static readonly MetricDesc At = MetricDesc.Gauge("test_timestamp_seconds", "Age.", "table");
@@ -24,7 +25,7 @@ internal sealed class FakeGroup(TimeSpan interval) : CloudWatchGroup(interval)
 
     public override CloudWatchImportance Importance { get; } = CloudWatchImportance.Alerts;
 
-    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Requests, RequestsLately, Latency, Size, At];
+    public override IReadOnlyList<MetricDesc> Metrics { get; } = [Requests, RequestsLately, Reads, Latency, Size, At];
 
     public override IReadOnlyList<CloudWatchWindow> Windows { get; } = [new(RequestsLately, Requests, TimeSpan.FromMinutes(5))];
 
@@ -38,6 +39,7 @@ internal sealed class FakeGroup(TimeSpan interval) : CloudWatchGroup(interval)
     public override async Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken)
     {
         var requests = await listing.ListAsync("AWS/DynamoDB", "Requests", ["TableName", "Operation"]);
+        var reads = await listing.ListAsync("AWS/DynamoDB", "Reads", ["TableName"]);
         var latencies = await listing.ListAsync("AWS/DynamoDB", "Latency", ["TableName"]);
         var sizes = await listing.ListAsync("AWS/S3", "Size", ["TableName"]);
         return
@@ -45,6 +47,7 @@ internal sealed class FakeGroup(TimeSpan interval) : CloudWatchGroup(interval)
             .. requests.Select(metric => new CloudWatchQuery(Requests, [metric.Dimensions[0].Value, metric.Dimensions[1].Value], metric, "Sum", CloudWatchCadence.Minute) { IsSparse = IsSparse }),
             .. Declared.Select(one => new CloudWatchQuery(
                 Requests, [one.Table, one.Operation], new("AWS/DynamoDB", "Requests", [new("TableName", one.Table), new("Operation", one.Operation)]), "Sum", CloudWatchCadence.Minute) { IsSparse = true }),
+            .. reads.Select(metric => new CloudWatchQuery(Reads, [metric.Dimensions[0].Value], metric, "Sum", CloudWatchCadence.Minute)),
             .. latencies.Select(metric => new CloudWatchQuery(Latency, [metric.Dimensions[0].Value], metric, "Average", CloudWatchCadence.Minute) { Divisor = 1000 }),
             .. sizes.Select(metric => new CloudWatchQuery(Size, [metric.Dimensions[0].Value], metric, "Average", CloudWatchCadence.Day)),
         ];
