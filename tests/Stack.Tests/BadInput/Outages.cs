@@ -24,7 +24,7 @@ public sealed class Outages : IAsyncLifetime
     private SimulatorHost? simulator;
     private ExporterProcess? exporter;
 
-    // A slow machine has to get through a poll of 24 sources within the interval, or there is never a moment when all is well.
+    // A slow machine has to get through a poll of 27 sources within the interval, or there is never a moment when all is well.
     internal static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(12);
 
     internal static IEnumerable<GateMode> Faults => Enum.GetValues<GateMode>().Where(mode => mode != GateMode.Open);
