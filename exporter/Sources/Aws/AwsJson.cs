@@ -105,7 +105,7 @@ internal sealed class AwsJsonSerializer(string version) : IHttpContentSerializer
 
     public async Task<T?> FromHttpContentAsync<T>(HttpContent content, CancellationToken cancellationToken = default)
     {
-        // It is all there (WholeAnswers): read at once it takes half of what it takes to look first, at each value, whether all of it has come.
+        // It is all there (WholeAnswers): who reads a stream looks first, at each value, whether all of it has come.
         await using var stream = await content.ReadAsStreamAsync(cancellationToken);
         var length = (int)stream.Length;
         var bytes = ArrayPool<byte>.Shared.Rent(length);
