@@ -6,7 +6,7 @@ namespace PipelineExporter.Metrics;
 
 /// <summary>
 /// Writes the samples of one series name in Prometheus' text format, 0.0.4. A registry of prometheus-net would keep, hash and check
-/// each of them first, for a page that is rendered once: ten times the work (docs/adr/0001-render-when-published.md).
+/// each of them first, for a page that is rendered once: four times the work (docs/adr/0001-render-when-published.md).
 /// </summary>
 /// <param name="sourceLabels">Come first in each sample.</param>
 /// <param name="labels">Names of the others; each sample has their values.</param>

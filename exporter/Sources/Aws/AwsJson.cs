@@ -70,6 +70,8 @@ internal sealed class NumberConverter : JsonConverter<double>
 internal sealed class ArrayConverter<T, TElement> : JsonConverter<IReadOnlyList<T>>
     where TElement : JsonConverter<T>, new()
 {
+    private const int LargestKept = 4096;
+
     [ThreadStatic]
     private static List<T>? buffer;
 
@@ -83,6 +85,8 @@ internal sealed class ArrayConverter<T, TElement> : JsonConverter<IReadOnlyList<
         values.Clear();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             values.Add(element.Read(ref reader, typeof(T), options)!);
+        if (values.Count > LargestKept)
+            buffer = null;
         return values.ToArray();
     }
 

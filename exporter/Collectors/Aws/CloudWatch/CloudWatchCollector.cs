@@ -26,8 +26,8 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     /// <summary>So long the first collection waits for all of its groups; it goes on without those that a service keeps waiting.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
 
-    /// <summary>So far back it is looked for what implies other questions: as far as periods are remembered in any case.</summary>
-    private static readonly TimeSpan LastMinutes = TimeSpan.FromMinutes(10);
+    /// <summary>So far back it is looked for what implies other questions: as far as what has just come may lie.</summary>
+    private static readonly TimeSpan LastMinutes = CloudWatchCadence.Minute.Delay + (CloudWatchCadence.Minute.Revisable + 1) * CloudWatchCadence.Minute.Period;
 
     private static readonly MetricDesc Late = MetricDesc.Gauge(
         "pipeline_exporter_cloudwatch_late_metrics", "Metrics whose newest datapoint was not there when it was asked for.", "group");

@@ -133,11 +133,11 @@ public sealed class AwsOnSimulatorTests
             var series = state.Counted(desc).Where(one => one.Labels[0] == resource).ToList();
             var until = series.Max(one => state.Periods(desc, one.Labels)!.Until);
             var sums = (await http.GetFromJsonAsync<JsonElement>(
-                new Uri($"simulator/truth?from={CloudWatchCadence.FloorTo(start, Minute):yyyy-MM-ddTHH:mm:ssZ}&to={until - 6 * Minute:yyyy-MM-ddTHH:mm:ssZ}", UriKind.Relative))).GetProperty("cloud_watch_sums");
+                new Uri($"simulator/truth?from={CloudWatchCadence.FloorTo(start, Minute):yyyy-MM-ddTHH:mm:ssZ}&to={until - 10 * Minute:yyyy-MM-ddTHH:mm:ssZ}", UriKind.Relative))).GetProperty("cloud_watch_sums");
             var sent = sums.EnumerateArray().Where(sum => sum.GetProperty("metric_name").GetString() == metric && sum.GetProperty("dimensions").EnumerateObject().Any(one => one.Value.GetString() == resource))
                 .Sum(sum => sum.GetProperty("sum").GetDouble());
-            // The last minutes may still be revised: what was counted of them is left out.
-            var counted = series.Sum(one => one.Value[0] - state.Periods(desc, one.Labels)!.Sum(until - 6 * Minute, until));
+            // The last minutes may still be revised, and are looked at again within five: what was counted of them is left out.
+            var counted = series.Sum(one => one.Value[0] - state.Periods(desc, one.Labels)!.Sum(until - 10 * Minute, until));
             Assert.Equal(sent, counted);
         }
 

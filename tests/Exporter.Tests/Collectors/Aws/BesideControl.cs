@@ -106,7 +106,7 @@ internal sealed class BesideControl : IAsyncDisposable
     private static string Until((double[] Value, PeriodSums? Periods) one, (double[] Value, PeriodSums? Periods) other)
     {
         var value = one.Periods is { } periods && other.Periods is { } others
-            ? [one.Value[0] - periods.Sum((periods.Until < others.Until ? periods.Until : others.Until) - 6 * periods.Period, DateTimeOffset.MaxValue)]
+            ? [one.Value[0] - periods.Sum((periods.Until < others.Until ? periods.Until : others.Until) - 10 * periods.Period, DateTimeOffset.MaxValue)]
             : one.Value;
         return string.Join(' ', value.Select(number => Math.Round(number, 6).ToString(CultureInfo.InvariantCulture)));
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Sources.Aws;
+using PipelineExporter.State;
 
 namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
@@ -172,6 +173,24 @@ public sealed class CloudWatchCollectorTests : IDisposable
 
         var spans = rig.CloudWatch.Requests.Select(request => ((double)request.Body["EndTime"]! - (double)request.Body["StartTime"]!) / 60);
         Assert.Equal([.. Enumerable.Repeat<double>(minutes, 8), 15, 15], spans.Order());
+    }
+
+    [Fact]
+    public void Metrics_take_turns_to_look_back()
+    {
+        const int count = 200;
+        var (group, now) = (new FakeGroup(Minute), Floor(rig.Now) + 5 * Minute);
+        var metric = new CloudWatchMetric("AWS/DynamoDB", "Reads", []);
+        var metrics = Enumerable.Range(0, count).Select(i => new TrackedMetric(new(FakeGroup.Reads, [$"{i}"], metric, "Sum", CloudWatchCadence.Minute), group)).ToList();
+        foreach (var one in metrics)
+            one.Answered(now - 2 * Minute, null, now);
+
+        var looking = Enumerable.Range(1, CloudWatchCadence.LookBackEvery).Select(minute => metrics.Count(one =>
+            one.Question(PeriodSums.StartingAt(now + (minute - 3) * Minute, Minute), Minute, now + minute * Minute) is { } question
+            && question.Until - question.From > 10 * Minute)).ToList();
+
+        Assert.All(looking, one => Assert.InRange(one, 1, count / 2));
+        Assert.Equal(count, looking.Sum());
     }
 
     [Fact]

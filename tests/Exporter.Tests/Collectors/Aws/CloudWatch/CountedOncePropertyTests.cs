@@ -29,12 +29,14 @@ public sealed class CountedOncePropertyTests
     public async Task Each_period_is_counted_once() =>
         await Gen.Select(
             Gen.Int[0, (int)Happens.Relisted].Array[Minutes],
-            // Of each minute: its first value, a later one within the time in which it may be revised, and how late that comes.
-            Gen.Select(Gen.Int[0, 20], Gen.Int[0, 20], Gen.Int[1, 10]).Array[Minutes])
+            // Of each minute: its first value, a later one within the time in which it may be revised, and how late that comes; and
+            // the interval in minutes.
+            Gen.Select(Gen.Int[0, 20], Gen.Int[0, 20], Gen.Int[1, 11]).Array[Minutes],
+            Gen.Frequency((2, Gen.Const(1)), (1, Gen.Int[2, 7])))
         .SampleAsync(
-            async (happens, values) =>
+            async (happens, values, interval) =>
             {
-                using var rig = new CloudWatchRig();
+                using var rig = new CloudWatchRig(() => [new FakeGroup(interval * Minute)]);
                 FakeMetric[] metrics =
                 [
                     rig.CloudWatch.Add("AWS/DynamoDB", "Requests", ("TableName", "orders"), ("Operation", "GetItem")),
@@ -56,7 +58,7 @@ public sealed class CountedOncePropertyTests
                     await HappenAsync(rig, (Happens)one);
                 rig.CloudWatch.Interfere = (_, _) => null;
                 rig.CloudWatch.StatusOf = _ => null;
-                await rig.RunAsync(20 * Minute);
+                await rig.RunAsync((20 + interval) * Minute);
 
                 var sum = values.Sum(value => Math.Max(value.Item1, value.Item2));
                 Assert.Equal(sum, rig.Counted(FakeGroup.Requests, "orders", "GetItem"));
