@@ -97,11 +97,13 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
             .SelectMany(cluster => new[] { Query(Cpu, workers.CpuMetric, cluster), Query(Memory, workers.MemoryMetric, cluster) })
             .Select(query => new MetricQuestion(query, Cadence.Period, until - Periods * Cadence.Period, until))
             .ToList();
-        var requests = CloudWatchRequest.Pack(questions).ToList();
-        await CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, _ => { }, Say, cancellationToken);
         // All or nothing: a cluster that is missing reads as one that is gone.
-        if (requests.Find(request => request.Failure is not null) is { Failure: { } failure })
-            throw failure;
+        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, CloudWatchRequest.Pack(questions).ToList(), Say, cancellationToken))
+        {
+            if (request.Failure is { } failure)
+                throw failure;
+        }
+
         if (questions.Find(question => !question.IsComplete) is { Failure: { } reason })
             throw AwsException.Malformed(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, reason);
         var isSilent = questions.TrueForAll(question => question.Newest is null);

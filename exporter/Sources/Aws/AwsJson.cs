@@ -10,7 +10,8 @@ using Refit;
 
 namespace PipelineExporter.Sources.Aws;
 
-// Generated code sets every init property, absent ones to null: a property with another default needs set.
+// What is read has set. Generated code gives init properties to a constructor: absent ones are null then, whatever their default,
+// and all other properties are read twice, since it skips them until it has made the object.
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
@@ -33,8 +34,6 @@ internal sealed class EpochSecondsConverter : JsonConverter<DateTimeOffset>
 
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var whole) && whole >= 0 && whole <= Last)
-            return DateTimeOffset.FromUnixTimeSeconds(whole);
         var seconds = reader.TokenType == JsonTokenType.Number ? reader.GetDouble() : double.NaN;
         return seconds >= 0 && seconds <= Last
             ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round(seconds * 1000))

@@ -50,7 +50,7 @@ internal sealed record GetMetricDataResponse
 {
     public IReadOnlyList<MetricDataResult> MetricDataResults { get; set; } = [];
 
-    public string? NextToken { get; init; }
+    public string? NextToken { get; set; }
 
     /// <summary>What CloudWatch says of the request as a whole.</summary>
     public IReadOnlyList<CloudWatchMessage> Messages { get; set; } = [];
@@ -76,7 +76,7 @@ internal sealed record MetricDataResult
     public IReadOnlyList<double> Values { get; set; } = [];
 
     /// <summary>Complete, PartialData (more under NextToken), InternalError or Forbidden.</summary>
-    public string? StatusCode { get; init; }
+    public string? StatusCode { get; set; }
 }
 
 /// <param name="MetricName">Null for any.</param>
@@ -92,7 +92,7 @@ internal sealed record ListMetricsResponse
 {
     public IReadOnlyList<ListedMetric> Metrics { get; set; } = [];
 
-    public string? NextToken { get; init; }
+    public string? NextToken { get; set; }
 }
 
 internal sealed record ListedMetric

@@ -24,7 +24,7 @@ internal sealed record GetJobsResponse
 {
     public IReadOnlyList<GlueJob> Jobs { get; set; } = [];
 
-    public string? NextToken { get; init; }
+    public string? NextToken { get; set; }
 }
 
 /// <summary>What is read of a job.</summary>
@@ -32,21 +32,21 @@ internal sealed record GlueJob
 {
     public string Name { get; set; } = "";
 
-    public DateTimeOffset? CreatedOn { get; init; }
+    public DateTimeOffset? CreatedOn { get; set; }
 
     /// <summary>How often Glue starts a failed run again by itself.</summary>
-    public int MaxRetries { get; init; }
+    public int MaxRetries { get; set; }
 
     /// <summary>STANDARD or FLEX; absent for jobs that know no such thing.</summary>
-    public string? ExecutionClass { get; init; }
+    public string? ExecutionClass { get; set; }
 
-    public string? GlueVersion { get; init; }
+    public string? GlueVersion { get; set; }
 
-    public string? WorkerType { get; init; }
+    public string? WorkerType { get; set; }
 
-    public GlueJobCommand? Command { get; init; }
+    public GlueJobCommand? Command { get; set; }
 
-    public GlueDefaultArguments? DefaultArguments { get; init; }
+    public GlueDefaultArguments? DefaultArguments { get; set; }
 
     /// <summary>Its runs are meant to go on for ever.</summary>
     public bool IsStreaming => Command?.Name == "gluestreaming";
@@ -58,7 +58,7 @@ internal sealed record GlueJob
 internal sealed record GlueJobCommand
 {
     /// <summary>glueetl, gluestreaming, pythonshell or glueray.</summary>
-    public string? Name { get; init; }
+    public string? Name { get; set; }
 }
 
 /// <summary>What is read of a job's default arguments. They may hold secrets: no other name or value becomes an object.</summary>
@@ -96,7 +96,7 @@ internal sealed record GetJobRunsResponse
 {
     public IReadOnlyList<GlueJobRun> JobRuns { get; set; } = [];
 
-    public string? NextToken { get; init; }
+    public string? NextToken { get; set; }
 }
 
 /// <summary>What is read of a run. Its arguments and error message may hold secrets and have no place here.</summary>
@@ -105,32 +105,32 @@ internal sealed record GlueJobRun
     public string Id { get; set; } = "";
 
     /// <summary>0 for the first run, n for the n-th retry by Glue.</summary>
-    public int Attempt { get; init; }
+    public int Attempt { get; set; }
 
     /// <summary>The run that this one repeats.</summary>
-    public string? PreviousRunId { get; init; }
+    public string? PreviousRunId { get; set; }
 
     /// <summary>STARTING, RUNNING, STOPPING, WAITING; STOPPED, SUCCEEDED, FAILED, TIMEOUT, ERROR, EXPIRED.</summary>
     public string JobRunState { get; set; } = "";
 
-    public DateTimeOffset? StartedOn { get; init; }
+    public DateTimeOffset? StartedOn { get; set; }
 
-    public DateTimeOffset? LastModifiedOn { get; init; }
+    public DateTimeOffset? LastModifiedOn { get; set; }
 
-    public DateTimeOffset? CompletedOn { get; init; }
+    public DateTimeOffset? CompletedOn { get; set; }
 
     /// <summary>Seconds in which the run consumed resources.</summary>
-    public double? ExecutionTime { get; init; }
+    public double? ExecutionTime { get; set; }
 
     /// <summary>Only of auto-scaled and FLEX runs.</summary>
-    public double? DPUSeconds { get; init; }
+    public double? DPUSeconds { get; set; }
 
     /// <summary>DPUs.</summary>
-    public double? MaxCapacity { get; init; }
+    public double? MaxCapacity { get; set; }
 
-    public string? WorkerType { get; init; }
+    public string? WorkerType { get; set; }
 
-    public double? NumberOfWorkers { get; init; }
+    public double? NumberOfWorkers { get; set; }
 
-    public string? ExecutionClass { get; init; }
+    public string? ExecutionClass { get; set; }
 }

@@ -118,16 +118,15 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     {
         var batch = state.Begin();
         var counted = new List<CloudWatchRequest>();
-        await CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, Take, Say, cancellationToken);
-        Store(); // also what was spent elsewhere
-
-        void Take(CloudWatchRequest request)
+        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, Say, cancellationToken))
         {
             Count(request, batch, speed);
             counted.Add(request);
             if (counted.Count == CloudWatchRequest.AtOnce)
                 Store();
         }
+
+        Store(); // also what was spent elsewhere
 
         void Store()
         {

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Threading.Channels;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Collectors.Aws.CloudWatch;
@@ -75,37 +77,58 @@ internal sealed class CloudWatchRequest
             yield return last;
     }
 
-    /// <summary>Sends all of them, <see cref="AtOnce"/> at a time; one that fails hurts no other.</summary>
-    /// <param name="answered">Told of each request when it has been answered or has failed; of one at a time.</param>
+    /// <summary>
+    /// Sends all of them, <see cref="AtOnce"/> at a time, and gives each when it has been answered or has failed; one that fails hurts
+    /// no other. While the caller is busy with one, others are on their way.
+    /// </summary>
     /// <param name="message">Told of what CloudWatch says of a request as a whole.</param>
-    public static async Task SendAllAsync(
-        ICloudWatchApi cloudWatch, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchRequest> answered, Action<CloudWatchMessage> message,
-        CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<CloudWatchRequest> SendAllAsync(
+        ICloudWatchApi cloudWatch, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchMessage> message,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var turn = new SemaphoreSlim(1);
-        await Parallel.ForEachAsync(
-            requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-            async (request, token) =>
-            {
-                try
-                {
-                    await request.SendAsync(cloudWatch, request.questions, message, token);
-                }
-                catch (AwsException e)
-                {
-                    request.Failure = e;
-                }
+        var answered = Channel.CreateBounded<CloudWatchRequest>(new BoundedChannelOptions(AtOnce) { SingleReader = true });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var sending = SendAsync();
+        try
+        {
+            await foreach (var request in answered.Reader.ReadAllAsync(cancellationToken))
+                yield return request;
+        }
+        finally
+        {
+            // Whoever takes no more of them wants none to go on.
+            await stop.CancelAsync();
+            await sending;
+        }
 
-                await turn.WaitAsync(token);
-                try
-                {
-                    answered(request);
-                }
-                finally
-                {
-                    turn.Release();
-                }
-            });
+        async Task SendAsync()
+        {
+            Exception? error = null;
+            try
+            {
+                await Parallel.ForEachAsync(
+                    requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop.Token },
+                    async (request, token) =>
+                    {
+                        try
+                        {
+                            await request.SendAsync(cloudWatch, request.questions, message, token);
+                        }
+                        catch (AwsException e)
+                        {
+                            request.Failure = e;
+                        }
+
+                        await answered.Writer.WriteAsync(request, token);
+                    });
+            }
+            catch (Exception e) // Thrown where the answers are read.
+            {
+                error = e;
+            }
+
+            answered.Writer.Complete(error);
+        }
     }
 
     /// <summary>Asks, and follows the answer to its last page. What is complete when a page fails was answered.</summary>
