@@ -97,13 +97,12 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
             .SelectMany(cluster => new[] { Query(Cpu, workers.CpuMetric, cluster), Query(Memory, workers.MemoryMetric, cluster) })
             .Select(query => new MetricQuestion(query, Cadence.Period, until - Periods * Cadence.Period, until))
             .ToList();
+        AwsException? failed = null;
+        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, [.. CloudWatchRequest.Pack(questions)], Say, cancellationToken))
+            failed ??= request.Failure;
         // All or nothing: a cluster that is missing reads as one that is gone.
-        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, CloudWatchRequest.Pack(questions).ToList(), Say, cancellationToken))
-        {
-            if (request.Failure is { } failure)
-                throw failure;
-        }
-
+        if (failed is not null)
+            throw failed;
         if (questions.Find(question => !question.IsComplete) is { Failure: { } reason })
             throw AwsException.Malformed(AwsService.CloudWatch, CloudWatchOperation.GetMetricData, reason);
         var isSilent = questions.TrueForAll(question => question.Newest is null);

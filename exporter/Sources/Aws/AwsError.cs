@@ -11,16 +11,16 @@ namespace PipelineExporter.Sources.Aws;
 internal sealed record AwsErrorBody
 {
     [JsonPropertyName("__type")]
-    public string? Type { get; init; }
+    public string? Type { get; set; }
 
     [JsonPropertyName("code")]
-    public string? Code { get; init; }
+    public string? Code { get; set; }
 
     [JsonPropertyName("message")]
-    public string? LowerMessage { get; init; }
+    public string? LowerMessage { get; set; }
 
     [JsonPropertyName("Message")]
-    public string? UpperMessage { get; init; }
+    public string? UpperMessage { get; set; }
 }
 
 /// <summary>Turns an error answer of AWS into an <see cref="AwsException"/>.</summary>

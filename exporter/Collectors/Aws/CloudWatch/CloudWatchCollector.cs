@@ -21,6 +21,9 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 {
     private const int MinutesOfDay = 24 * 60;
 
+    /// <summary>Requests whose answers are stored together: each waits in memory until then.</summary>
+    private const int StoredAtOnce = 7;
+
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
 
     /// <summary>So long the first collection waits for all of its groups; it goes on without those that a service keeps waiting.</summary>
@@ -122,8 +125,11 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         {
             Count(request, batch, speed);
             counted.Add(request);
-            if (counted.Count == CloudWatchRequest.AtOnce)
+            if (counted.Count == StoredAtOnce)
+            {
                 Store();
+                Garbage.CollectIfMuch();
+            }
         }
 
         Store(); // also what was spent elsewhere
@@ -146,7 +152,6 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
 
             counted.Clear();
             batch = state.Begin();
-            Garbage.CollectIfMuch();
         }
     }
 
