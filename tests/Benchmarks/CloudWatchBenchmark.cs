@@ -84,9 +84,10 @@ internal static partial class CloudWatchBenchmark
         var (cpu, durations) = (exporter.Cpu, new List<double>());
         var (requests, billed) = (await AnsweredAsync(exporter, "GetMetricData"), await BilledAsync(exporter));
         var scrapesAMinute = (int)(TimeSpan.FromMinutes(1) / ScrapeInterval);
+        using var timer = new PeriodicTimer(ScrapeInterval);
         for (var scrape = 0; scrape < LaterMinutes * scrapesAMinute; scrape++)
         {
-            await Task.Delay(ScrapeInterval, TimeProvider.System);
+            await timer.WaitForNextTickAsync();
             durations.Add(Duration(await PageAsync(exporter), "cloudwatch"));
         }
 
