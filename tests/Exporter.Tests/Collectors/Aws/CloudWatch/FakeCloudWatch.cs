@@ -72,7 +72,12 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
 
     public int MostInFlight { get; private set; }
 
-    public int Count(string operation) => Requests.Count(request => request.Operation == operation);
+    /// <summary>May be asked while requests are on their way.</summary>
+    public int Count(string operation)
+    {
+        lock (Requests)
+            return Requests.Count(request => request.Operation == operation);
+    }
 
     /// <summary>How many metrics were asked for.</summary>
     public int Asked => Requests.Where(request => request.Operation == "GetMetricData").Sum(request => request.Body["MetricDataQueries"]!.AsArray().Count);
