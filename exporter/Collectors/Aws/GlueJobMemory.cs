@@ -56,8 +56,8 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
         }
 
         active = [.. unsettled.Where(run => !GlueRunState.HasEnded(run))];
-        waitedUntil = active.Where(run => IsWaiting(run) || progress.WaitedUntil.ContainsKey(run.Id))
-            .ToImmutableDictionary(run => run.Id, run => IsWaiting(run) ? now : progress.WaitedUntil[run.Id]);
+        waitedUntil = active.Select(run => (run.Id, Until: WaitedUntil(run, progress, now))).Where(one => one.Until is not null)
+            .ToImmutableDictionary(one => one.Id, one => one.Until!.Value);
         return progress with { Watermark = WatermarkOf(read.Runs, unsettled, now) ?? progress.Watermark, WaitedUntil = waitedUntil };
     }
 
@@ -81,6 +81,17 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
         // What starts in the future must not hide what starts until then.
         return unsettled.Select(GlueRunState.StartOf).Where(start => start <= now).Min() ?? runs.Select(GlueRunState.StartOf).Where(start => start <= now).Max();
     }
+
+    /// <summary>
+    /// When it ceased to wait, Glue does not tell. A run that may have waited before anybody looked did so until now, but for the time
+    /// in which it is said to have used resources: a run that is too slow is seen later, and none is said to be slow that only waited.
+    /// </summary>
+    /// <returns>Null for a run that did not wait.</returns>
+    private static DateTimeOffset? WaitedUntil(GlueJobRun run, GlueJobProgress progress, DateTimeOffset now) =>
+        IsWaiting(run) ? now
+        : progress.WaitedUntil.TryGetValue(run.Id, out var until) ? until
+        : GlueRunState.MayHaveWaited(run) ? now - GlueRunState.ExecutionTimeOf(run)
+        : null;
 
     private static bool IsWaiting(GlueJobRun run) => run.JobRunState == GlueRunState.Waiting;
 }

@@ -15,7 +15,7 @@ internal sealed record GlueJobStatus(GlueJob Job)
 
     private static readonly MetricDesc OldestRunningDesc = MetricDesc.Gauge(
         "aws_glue_job_oldest_running_start_timestamp_seconds",
-        "Start of the oldest run of the job that is in progress, not waiting; of one that waited first, when it was last seen to wait.", "job_name");
+        "Start of the oldest run of the job that is in progress, not waiting; of one that may have waited first (FLEX, queuing), when it was last seen to wait or first seen at all.", "job_name");
 
     private static readonly MetricDesc OldestWaitingDesc = MetricDesc.Gauge(
         "aws_glue_job_oldest_waiting_start_timestamp_seconds", "Since when the run of the job waits for resources that has waited longest.", "job_name");

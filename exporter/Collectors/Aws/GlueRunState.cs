@@ -44,7 +44,10 @@ internal static class GlueRunState
     public static bool IsWord(string text) =>
         text.Length is > 0 and <= 32 && text.All(character => char.IsAsciiLetterUpper(character) || character == '_');
 
-    private static TimeSpan ExecutionTimeOf(GlueJobRun run) =>
+    /// <summary>FLEX runs wait for spare capacity, and those of jobs with queuing for room in the account; no other run waits.</summary>
+    public static bool MayHaveWaited(GlueJobRun run) => run.ExecutionClass == "FLEX" || run.JobRunQueuingEnabled == true;
+
+    public static TimeSpan ExecutionTimeOf(GlueJobRun run) =>
         TimeSpan.FromSeconds(Math.Clamp(run.ExecutionTime ?? 0, 0, TimeSpan.FromDays(3650).TotalSeconds));
 
     private static TimeSpan NotNegative(TimeSpan duration) => duration > TimeSpan.Zero ? duration : TimeSpan.Zero;

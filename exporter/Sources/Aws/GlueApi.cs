@@ -133,4 +133,7 @@ internal sealed record GlueJobRun
     public double? NumberOfWorkers { get; set; }
 
     public string? ExecutionClass { get; set; }
+
+    /// <summary>Whether the run may wait until the account has room for it.</summary>
+    public bool? JobRunQueuingEnabled { get; set; }
 }

@@ -78,6 +78,31 @@ public sealed class AwsOnSimulatorTests
         }
     }
 
+    /// <summary>A FLEX job that waits for some minutes of each hour, as usual: an exporter that is new must not call it slow, whatever is under way.</summary>
+    [Fact]
+    public async Task Whenever_an_exporter_first_looks_a_job_that_waited_is_not_slow()
+    {
+        const string Backfill = "music_streaming_royalty_backfill";
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 6, 7, 20, TimeSpan.Zero));
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
+        var running = 0;
+        for (var minute = 0; minute < 9; minute++, time.Advance(Minute))
+        {
+            using var ledger = new TemporaryLedger(time);
+            var collectors = AwsCollectors.For(
+                Collection(simulator.Address) with { Glue = new(name => name == Backfill, (_, fromBaseline) => fromBaseline, Minute, Minute) },
+                new(ledger.Ledger, time, NullLoggerFactory.Instance, (_, _) => { }), new(), Keys);
+
+            var job = Assert.Single((await collectors.OfType<GlueJobs>().Single().CollectAsync(default)).Jobs);
+
+            Assert.NotNull(job.Threshold);
+            running += job.OldestRunningStart is null ? 0 : 1;
+            Assert.False(time.GetUtcNow() - job.OldestRunningStart > job.Threshold, $"minute {minute}: {job.OldestRunningStart}, {job.Threshold}");
+        }
+
+        Assert.InRange(running, 2, 8);
+    }
+
     /// <summary>Late and revised datapoints, an outage of the exporter, faults of CloudWatch: in the end it is what the simulator sent.</summary>
     [Fact]
     public async Task What_is_counted_over_hours_is_what_was_sent()

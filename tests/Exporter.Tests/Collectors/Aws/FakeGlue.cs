@@ -39,6 +39,11 @@ internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, Dat
 
     public string ExecutionClass { get; init; } = "STANDARD";
 
+    public bool Queuing { get; init; }
+
+    /// <summary>Whether the time in which it used resources is told before its end.</summary>
+    public bool TellsTime { get; init; }
+
     public double? DpuSeconds { get; init; }
 
     /// <summary>In which it used resources.</summary>
@@ -142,8 +147,9 @@ internal sealed class FakeGlue(TimeProvider time) : HttpMessageHandler
             ["Id"] = run.Id, ["Attempt"] = run.Attempt, ["JobName"] = run.Job, ["StartedOn"] = Seconds(run.Starts),
             ["LastModifiedOn"] = Seconds(run.HasEnded(now) ? run.Ends!.Value : run.Starts), ["JobRunState"] = run.StateAt(now),
             ["Arguments"] = new JsonObject { ["--password"] = "hunter2" }, ["ErrorMessage"] = "failed with hunter2",
-            ["ExecutionTime"] = run.HasEnded(now) ? (int)run.Seconds : 0,
+            ["ExecutionTime"] = run.HasEnded(now) ? (int)run.Seconds : run.TellsTime ? (int)(now - (run.RunsFrom ?? run.Starts)).TotalSeconds : 0,
             ["WorkerType"] = "G.2X", ["NumberOfWorkers"] = 5, ["MaxCapacity"] = 10.0, ["ExecutionClass"] = run.ExecutionClass,
+            ["JobRunQueuingEnabled"] = run.Queuing,
         };
         if (run.PreviousRunId is { } previous)
             shape["PreviousRunId"] = previous;

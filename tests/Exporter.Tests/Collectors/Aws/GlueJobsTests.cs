@@ -340,6 +340,25 @@ public sealed class GlueJobsTests : IDisposable
         Assert.Equal(Start, Assert.Single((await PollAtAsync(4)).Jobs).OldestRunningStart);
     }
 
+    /// <summary>A first look may come when the waiting is over, and then it is not to be told from work.</summary>
+    [Theory]
+    [InlineData("FLEX", false, false, 60)]
+    [InlineData("FLEX", false, true, 50)]
+    [InlineData("STANDARD", true, false, 60)]
+    [InlineData("STANDARD", false, false, 0)]
+    public async Task What_may_have_waited_before_the_first_look_is_not_said_to_have_run(string executionClass, bool queuing, bool tellsTime, int startMinute)
+    {
+        AddJob("load");
+        rig.Glue.Runs.Add(new("load", "a", Start, Start.AddMinutes(90))
+        {
+            RunsFrom = Start.AddMinutes(50), ExecutionClass = executionClass, Queuing = queuing, TellsTime = tellsTime,
+        });
+
+        Assert.Equal(Start.AddMinutes(startMinute), Assert.Single((await PollAtAsync(60)).Jobs).OldestRunningStart);
+        rig.Restart();
+        Assert.Equal(Start.AddMinutes(startMinute), Assert.Single((await PollAtAsync(70)).Jobs).OldestRunningStart);
+    }
+
     [Fact]
     public async Task DPU_seconds_carry_the_execution_class_of_the_run()
     {
