@@ -17,6 +17,9 @@ internal sealed class PeriodSums
 {
     private const int Header = 4;
 
+    // An exabyte a period. What is beyond is no sum, and would drown whatever comes after: a counter never forgets.
+    private const double Highest = 1e18;
+
     private PeriodSums(TimeSpan period, DateTimeOffset floor, DateTimeOffset until, double debt, double[] recent) =>
         (Period, Floor, Until, Debt, Recent) = (period, floor, until, debt, recent);
 
@@ -151,7 +154,7 @@ internal sealed class PeriodSums
         return (new(Period, until, until, Math.Max(0, -difference), []), Math.Max(0, difference), 0);
     }
 
-    private static bool IsSum(double value) => double.IsFinite(value) && value >= 0;
+    private static bool IsSum(double value) => value is >= 0 and <= Highest;
 
     // A datapoint that comes while an answer is read pushes another onto both of two pages. The later word counts.
     private static IReadOnlyList<KeyValuePair<DateTimeOffset, double>> OncePerPeriod(IReadOnlyList<KeyValuePair<DateTimeOffset, double>> values)

@@ -98,7 +98,7 @@ internal sealed partial class AirflowWorkers(AirflowEnvironment environment, Wor
             .Select(query => new MetricQuestion(query, Cadence.Period, until - Periods * Cadence.Period, until))
             .ToList();
         AwsException? failed = null;
-        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, [.. CloudWatchRequest.Pack(questions)], Say, cancellationToken))
+        await foreach (var request in CloudWatchRequest.SendAllAsync(source, [.. CloudWatchRequest.Pack(questions)], Say, cancellationToken))
             failed ??= request.Failure;
         // All or nothing: a cluster that is missing reads as one that is gone.
         if (failed is not null)

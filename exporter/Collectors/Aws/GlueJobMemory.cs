@@ -12,6 +12,7 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
     private (DateTimeOffset Ended, TimeSpan Duration)? lastRun;
     private IReadOnlyList<GlueJobRun> active = [];
     private ImmutableDictionary<string, DateTimeOffset> waitedUntil = ImmutableDictionary<string, DateTimeOffset>.Empty;
+    private DateTimeOffset asOf;
 
     public DateTimeOffset? CreatedOn => createdOn;
 
@@ -55,23 +56,29 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
                 GlueRunMetrics.Count(batch, job, run, verdict, threshold);
         }
 
+        asOf = now;
         active = [.. unsettled.Where(run => !GlueRunState.HasEnded(run))];
         waitedUntil = active.Select(run => (run.Id, Until: WaitedUntil(run, progress, now))).Where(one => one.Until is not null)
             .ToImmutableDictionary(one => one.Id, one => one.Until!.Value);
         return progress with { Watermark = WatermarkOf(read.Runs, unsettled, now) ?? progress.Watermark, WaitedUntil = waitedUntil };
     }
 
-    public GlueJobStatus Tell(GlueJob job, SourceLedger state, TimeSpan? threshold) => new(job)
+    public GlueJobStatus Tell(GlueJob job, SourceLedger state, TimeSpan? threshold)
     {
-        LastRunDuration = lastRun?.Duration,
-        Active = active.GroupBy(run => run.JobRunState).ToImmutableSortedDictionary(runs => runs.Key, runs => runs.Count(), StringComparer.Ordinal),
-        OldestRunningStart = active.Where(run => !IsWaiting(run)).Min(run => waitedUntil.TryGetValue(run.Id, out var until) ? until : GlueRunState.StartOf(run)),
-        OldestWaitingStart = active.Where(IsWaiting).Min(GlueRunState.StartOf),
-        LastSuccess = GlueJobHistory.Kept(state, GlueJobHistory.LastSuccess, job.Name),
-        LastFailure = GlueJobHistory.Kept(state, GlueJobHistory.LastFailure, job.Name),
-        Baseline = GlueJobHistory.BaselineOf(state, job),
-        Threshold = threshold,
-    };
+        var oldestRunning = active.Where(run => !IsWaiting(run)).Min(run => waitedUntil.TryGetValue(run.Id, out var until) ? until : GlueRunState.StartOf(run));
+        return new(job)
+        {
+            LastRunDuration = lastRun?.Duration,
+            Active = active.GroupBy(run => run.JobRunState).ToImmutableSortedDictionary(runs => runs.Key, runs => runs.Count(), StringComparer.Ordinal),
+            OldestRunningStart = oldestRunning,
+            OldestRunningFor = asOf - oldestRunning,
+            OldestWaitingStart = active.Where(IsWaiting).Min(GlueRunState.StartOf),
+            LastSuccess = GlueJobHistory.Kept(state, GlueJobHistory.LastSuccess, job.Name),
+            LastFailure = GlueJobHistory.Kept(state, GlueJobHistory.LastFailure, job.Name),
+            Baseline = GlueJobHistory.BaselineOf(state, job),
+            Threshold = threshold,
+        };
+    }
 
     /// <summary>Null when it cannot move: a run that is not settled does not tell when it started.</summary>
     private static DateTimeOffset? WatermarkOf(IReadOnlyCollection<GlueJobRun> runs, List<GlueJobRun> unsettled, DateTimeOffset now)
@@ -83,15 +90,18 @@ internal sealed class GlueJobMemory(DateTimeOffset? createdOn)
     }
 
     /// <summary>
-    /// When it ceased to wait, Glue does not tell. A run that may have waited before anybody looked did so until now, but for the time
-    /// in which it is said to have used resources: a run that is too slow is seen later, and none is said to be slow that only waited.
+    /// When it ceased to wait, or to start, Glue does not tell. A run that may have waited before anybody looked did so until now, but for
+    /// the time in which it is said to have used resources: a run that is too slow is seen later, and none is said to be slow that only waited.
     /// </summary>
-    /// <returns>Null for a run that did not wait.</returns>
+    /// <returns>Null for a run that is not known to have waited.</returns>
     private static DateTimeOffset? WaitedUntil(GlueJobRun run, GlueJobProgress progress, DateTimeOffset now) =>
         IsWaiting(run) ? now
         : progress.WaitedUntil.TryGetValue(run.Id, out var until) ? until
-        : GlueRunState.MayHaveWaited(run) ? now - GlueRunState.ExecutionTimeOf(run)
+        : GlueRunState.MayHaveWaited(run) || run.ExecutionTime > 0 ? Latest(now - GlueRunState.ExecutionTimeOf(run), GlueRunState.StartOf(run))
         : null;
 
-    private static bool IsWaiting(GlueJobRun run) => run.JobRunState == GlueRunState.Waiting;
+    private static DateTimeOffset Latest(DateTimeOffset x, DateTimeOffset? y) => y > x ? y.Value : x;
+
+    /// <summary>It uses no resources yet, and that is no part of what is usual: a run's execution time is.</summary>
+    private static bool IsWaiting(GlueJobRun run) => run.JobRunState is GlueRunState.Waiting or GlueRunState.Starting;
 }

@@ -22,7 +22,7 @@ internal sealed record GlueJobProgress(DateTimeOffset Baseline, DateTimeOffset W
     // And those of streaming jobs go on for ever.
     private static readonly TimeSpan LongestStream = TimeSpan.FromDays(3650);
 
-    /// <summary>Runs in progress that were seen waiting, or may have waited before they were seen, and until when.</summary>
+    /// <summary>Runs in progress that were seen waiting or starting, or may have waited before they were seen, and until when.</summary>
     public ImmutableDictionary<string, DateTimeOffset> WaitedUntil { get; init; } = ImmutableDictionary<string, DateTimeOffset>.Empty;
 
     public static GlueJobProgress Of(GlueJob job, SourceLedger state, DateTimeOffset now)

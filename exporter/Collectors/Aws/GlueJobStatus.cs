@@ -15,10 +15,14 @@ internal sealed record GlueJobStatus(GlueJob Job)
 
     private static readonly MetricDesc OldestRunningDesc = MetricDesc.Gauge(
         "aws_glue_job_oldest_running_start_timestamp_seconds",
-        "Start of the oldest run of the job that is in progress, not waiting; of one that may have waited first (FLEX, queuing), when it was last seen to wait or first seen at all.", "job_name");
+        "Start of the oldest run of the job that is in progress, not waiting or starting; of one that did so first, when it was last seen to; of one that may have (FLEX, queuing), when it was first seen.", "job_name");
+
+    private static readonly MetricDesc OldestRunningForDesc = MetricDesc.Gauge(
+        "aws_glue_job_oldest_running_duration_seconds",
+        "How long that run had been running when the job's runs were last read. Compare this with a limit: until they are read again, the run may have ended.", "job_name");
 
     private static readonly MetricDesc OldestWaitingDesc = MetricDesc.Gauge(
-        "aws_glue_job_oldest_waiting_start_timestamp_seconds", "Since when the run of the job waits for resources that has waited longest.", "job_name");
+        "aws_glue_job_oldest_waiting_start_timestamp_seconds", "Since when the run of the job waits for resources, or starts, that has done so longest.", "job_name");
 
     private static readonly MetricDesc ThresholdDesc = MetricDesc.Gauge(
         "aws_glue_job_duration_threshold_seconds",
@@ -33,7 +37,7 @@ internal sealed record GlueJobStatus(GlueJob Job)
 
     public static IReadOnlyList<MetricDesc> Metrics { get; } =
     [
-        LastDurationDesc, ActiveDesc, OldestRunningDesc, OldestWaitingDesc, GlueJobHistory.LastSuccess, GlueJobHistory.LastFailure,
+        LastDurationDesc, ActiveDesc, OldestRunningDesc, OldestRunningForDesc, OldestWaitingDesc, GlueJobHistory.LastSuccess, GlueJobHistory.LastFailure,
         GlueJobHistory.Baseline, ThresholdDesc, MetricsEnabledDesc, InfoDesc,
     ];
 
@@ -45,10 +49,13 @@ internal sealed record GlueJobStatus(GlueJob Job)
     /// <summary>Number of runs by state, for runs that have not ended.</summary>
     public ImmutableSortedDictionary<string, int> Active { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
-    /// <summary>Of the runs that are not waiting.</summary>
+    /// <summary>Of the runs that are neither waiting nor starting.</summary>
     public DateTimeOffset? OldestRunningStart { get; init; }
 
-    /// <summary>Of the runs that are waiting.</summary>
+    /// <summary>Until the runs were read.</summary>
+    public TimeSpan? OldestRunningFor { get; init; }
+
+    /// <summary>Of the others.</summary>
     public DateTimeOffset? OldestWaitingStart { get; init; }
 
     /// <summary>Unix time.</summary>
@@ -67,6 +74,7 @@ internal sealed record GlueJobStatus(GlueJob Job)
             sink.Set(ActiveDesc, Active.GetValueOrDefault(state), Name, state);
         SetIfAny(LastDurationDesc, LastRunDuration?.TotalSeconds);
         SetIfAny(OldestRunningDesc, OldestRunningStart?.ToUnixTimeMilliseconds() / 1000.0);
+        SetIfAny(OldestRunningForDesc, OldestRunningFor?.TotalSeconds);
         SetIfAny(OldestWaitingDesc, OldestWaitingStart?.ToUnixTimeMilliseconds() / 1000.0);
         SetIfAny(GlueJobHistory.LastSuccess, LastSuccess);
         SetIfAny(GlueJobHistory.LastFailure, LastFailure);

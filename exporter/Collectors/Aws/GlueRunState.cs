@@ -8,16 +8,17 @@ internal static class GlueRunState
     public const string Succeeded = "SUCCEEDED";
     public const string Failed = "FAILED";
     public const string Timeout = "TIMEOUT";
+    public const string Starting = "STARTING";
     public const string Waiting = "WAITING";
 
     /// <summary>The states of runs that have not ended.</summary>
-    public static IReadOnlyList<string> Active { get; } = ["STARTING", "RUNNING", "STOPPING", Waiting];
+    public static IReadOnlyList<string> Active { get; } = [Starting, "RUNNING", "STOPPING", Waiting];
 
     /// <summary>A state that AWS adds one day is told by the completion time.</summary>
     public static bool HasEnded(GlueJobRun run) => run.JobRunState switch
     {
         Succeeded or Failed or Timeout or "STOPPED" or "ERROR" or "EXPIRED" => true,
-        "STARTING" or "RUNNING" or "STOPPING" or Waiting => false,
+        Starting or "RUNNING" or "STOPPING" or Waiting => false,
         _ => run.CompletedOn is not null,
     };
 

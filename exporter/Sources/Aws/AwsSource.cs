@@ -44,7 +44,6 @@ internal sealed class AwsSource : IDisposable
         new("pipeline-exporter", typeof(AwsSource).Assembly.GetName().Version?.ToString(3));
 
     private readonly AwsSourceOptions options;
-    private readonly TimeProvider time;
     private readonly Action<string> observe;
     private readonly AwsResilience resilience;
     private readonly Func<string, string?>? environment;
@@ -68,7 +67,7 @@ internal sealed class AwsSource : IDisposable
         AwsResilience? resilience = null, Func<string, string?>? environment = null, HttpMessageHandler? transport = null,
         Func<string, string>? claim = null)
     {
-        (this.options, this.time) = (options, time);
+        (this.options, Time) = (options, time);
         (this.environment, this.claim) = (environment, claim);
         this.observe = observe ??= static _ => { };
         this.resilience = resilience ??= new();
@@ -128,6 +127,9 @@ internal sealed class AwsSource : IDisposable
 
     public AwsClock Clock { get; }
 
+    /// <summary>Of this machine, for what is to last so long; <see cref="Clock"/> tells what time it is.</summary>
+    public TimeProvider Time { get; }
+
     public AwsUsage Usage { get; }
 
     public IGlueApi Glue { get; }
@@ -149,7 +151,7 @@ internal sealed class AwsSource : IDisposable
 
     /// <summary>Signs and sends the requests of a service; whoever takes it disposes of the source and not of the handler.</summary>
     public HttpMessageHandler Handler(AwsService service) =>
-        new AwsHandler(service, options.Region, credentials, Clock, resilience, time, observe, Usage, connections);
+        new AwsHandler(service, options.Region, credentials, Clock, resilience, Time, observe, Usage, connections);
 
     /// <exception cref="AwsException">STS did not tell the account, or another source has it.</exception>
     public async Task<SourceIdentity> GetIdentityAsync(CancellationToken cancellationToken)

@@ -48,6 +48,7 @@ internal readonly record struct CloudWatchDimension(string Name, string Value)
 
 internal sealed record GetMetricDataResponse
 {
+    [JsonRequired] // absent is not empty
     public IReadOnlyList<MetricDataResult> MetricDataResults { get; set; } = [];
 
     public string? NextToken { get; set; }
@@ -90,6 +91,7 @@ internal sealed record DimensionFilter(string Name, string? Value = null);
 
 internal sealed record ListMetricsResponse
 {
+    [JsonRequired] // absent is not empty
     public IReadOnlyList<ListedMetric> Metrics { get; set; } = [];
 
     public string? NextToken { get; set; }

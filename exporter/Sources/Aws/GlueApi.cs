@@ -22,6 +22,7 @@ internal sealed record GetJobsRequest(string? NextToken = null, int? MaxResults 
 
 internal sealed record GetJobsResponse
 {
+    [JsonRequired] // absent is not empty
     public IReadOnlyList<GlueJob> Jobs { get; set; } = [];
 
     public string? NextToken { get; set; }
@@ -94,6 +95,7 @@ internal sealed record GetJobRunsRequest(string JobName, string? NextToken = nul
 
 internal sealed record GetJobRunsResponse
 {
+    [JsonRequired] // absent is not empty
     public IReadOnlyList<GlueJobRun> JobRuns { get; set; } = [];
 
     public string? NextToken { get; set; }

@@ -49,6 +49,9 @@ internal sealed class S3Api(AmazonS3Client client) : IDisposable
     {
         var answer = await CallAsync("ListBuckets", () => client.ListBucketsAsync(
             new ListBucketsRequest { BucketRegion = region, ContinuationToken = continuationToken, MaxBuckets = size }, cancellationToken));
+        // The SDK gives the same for an empty list and for none; S3 names the owner of either.
+        if (answer is { Buckets: null, Owner: null })
+            throw AwsException.Malformed(AwsService.S3, "ListBuckets", "the answer has no list of buckets: check endpoint_url");
         return new(
             [.. (answer.Buckets ?? []).Select(bucket => new S3Bucket(bucket.BucketName, Utc(bucket.CreationDate), bucket.BucketRegion))],
             answer.ContinuationToken);

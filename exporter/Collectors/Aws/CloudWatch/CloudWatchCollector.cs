@@ -50,6 +50,9 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     private static readonly MetricDesc Revisions = MetricDesc.Counter(
         "pipeline_exporter_cloudwatch_revisions_total", "Periods that CloudWatch changed after they were counted; the difference was counted then.", "group");
 
+    // By gauge and resource.
+    private readonly Dictionary<MetricDesc, Dictionary<string[], WindowEnds>> windows = [];
+
     public override string Name => "cloudwatch";
 
     public override string Asks => "1 request for each 500 metrics that can have a new datapoint: `GetMetricData`; CloudWatch bills each metric asked for.";
@@ -121,15 +124,23 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     {
         var batch = state.Begin();
         var counted = new List<CloudWatchRequest>();
-        await foreach (var request in CloudWatchRequest.SendAllAsync(source.CloudWatch, requests, Say, cancellationToken))
+        try
         {
-            Count(request, batch, speed);
-            counted.Add(request);
-            if (counted.Count == StoredAtOnce)
+            await foreach (var request in CloudWatchRequest.SendAllAsync(source, requests, Say, cancellationToken))
             {
-                Store();
-                Garbage.CollectIfMuch();
+                Count(request, batch, speed);
+                counted.Add(request);
+                if (counted.Count == StoredAtOnce)
+                {
+                    Store();
+                    Garbage.CollectIfMuch();
+                }
             }
+        }
+        catch (OperationCanceledException)
+        {
+            Store(); // what was answered until the time was over need not be asked, and paid, again
+            throw;
         }
 
         Store(); // also what was spent elsewhere
@@ -217,7 +228,8 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
     {
         foreach (var group in request.Questions.Cast<PlannedQuestion>().GroupBy(question => question.Metric.Group))
         {
-            var billed = request.Answers * CloudWatchCost.Billed(group.Select(question => question.Query));
+            // Nearly always one answer to all; more of one that was asked for by halves.
+            var billed = group.GroupBy(question => question.Answers).Sum(asked => asked.Key * CloudWatchCost.Billed(asked.Select(question => question.Query)));
             batch.Add(Billed, billed, group.Key.Name);
             spend.Add(group.Key.Name, billed * AwsPrices.Metric, batch);
             foreach (var question in group)
@@ -257,7 +269,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             samples.Add(new(FailedMetrics, labels, metrics.Count(metric => metric.HasFailed)));
             samples.Add(new(ConfiguredInterval, labels, group.Interval.TotalSeconds));
             samples.Add(new(IntervalNow, labels, speed[group]?.TotalSeconds ?? double.PositiveInfinity));
-            var fresh = metrics.Where(metric => metric.At is { } at && metric.IsFresh(at, now, speed[group] ?? group.Interval)).ToList();
+            var fresh = group.Shown([.. metrics.Where(metric => metric.At is { } at && metric.IsFresh(at, now, speed[group] ?? group.Interval))]).ToList();
             samples.AddRange(fresh.Select(metric => new GaugeSample(metric.Query.Target, metric.Query.Labels, metric.Value)));
             if (group.Timestamp is { } timestamp)
             {
@@ -266,15 +278,17 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             }
 
             foreach (var window in group.Windows)
-                samples.AddRange(Sums(window, metrics, speed[group] ?? group.Interval, state, now));
+                samples.AddRange(Sums(window, metrics, speed[group] ?? group.Interval, state, now).ToList());
         }
 
         return samples;
     }
 
-    // A longer interval skips windows: the highest of those that ended since the last question is shown, so that none is missed.
-    private static IEnumerable<GaugeSample> Sums(CloudWatchWindow window, ImmutableArray<TrackedMetric> metrics, TimeSpan interval, SourceLedger state, DateTimeOffset now)
+    // A longer interval skips windows, and so does an outage: the highest of those that ended since the last answer is shown, so that none is missed.
+    private IEnumerable<GaugeSample> Sums(CloudWatchWindow window, ImmutableArray<TrackedMetric> metrics, TimeSpan interval, SourceLedger state, DateTimeOffset now)
     {
+        var before = windows.GetValueOrDefault(window.Gauge);
+        var shown = windows[window.Gauge] = new(LabelValues.Comparer);
         foreach (var resource in metrics.Where(metric => metric.Query.Target == window.Counter)
             .GroupBy(metric => metric.Query.Labels[..window.Gauge.Labels.Length], LabelValues.Comparer))
         {
@@ -282,16 +296,28 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
                 .Select(metric => (Metric: metric, Sums: state.Periods(metric.Query.Target, metric.Query.Labels)))
                 .Where(one => one.Sums is { } sums && one.Metric.IsFresh(sums.Until, now, interval))
                 .ToList();
+            var ends = before?.GetValueOrDefault(resource.Key);
             if (sums.Count == 0)
+            {
+                if (ends is not null)
+                    shown.Add(resource.Key, ends);
                 continue;
-            var cadence = sums[0].Metric.Query.Cadence;
+            }
+
+            var (metric, cadence) = (sums[0].Metric, sums[0].Metric.Query.Cadence);
             var until = sums.Max(one => one.Sums!.Until);
-            var highest = 0.0;
-            for (var end = until; end > until - cadence.StepOf(interval); end -= cadence.Period)
+            ends = ends is null ? new(until - cadence.StepOf(interval), until) : until > ends.Until ? new(ends.Until, until) : ends;
+            shown.Add(resource.Key, ends);
+
+            var (highest, oldest) = (0.0, until - metric.Remembered(interval) * cadence.Period);
+            for (var end = until; end > ends.After && end > oldest; end -= cadence.Period)
                 highest = Math.Max(highest, sums.Sum(one => one.Sums!.Sum(end - window.Length, end)));
             yield return new(window.Gauge, resource.Key, highest);
         }
     }
+
+    /// <summary>Of a window's resource the ends that it shows: after the first, until the second.</summary>
+    private sealed record WindowEnds(DateTimeOffset After, DateTimeOffset Until);
 
     private void Say(CloudWatchMessage message) => LogMessage(log, source.Name, Printable(message.Code), Printable(message.Value));
 

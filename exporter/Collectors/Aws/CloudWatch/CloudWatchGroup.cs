@@ -24,6 +24,9 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     /// <summary>The end of the oldest of the periods that the gauges of a resource show; its labels are the first ones of the gauges. Null without gauges.</summary>
     public virtual MetricDesc? Timestamp => null;
 
+    /// <summary>Those of the fresh gauges that still tell of now.</summary>
+    public virtual IEnumerable<TrackedMetric> Shown(IReadOnlyCollection<TrackedMetric> fresh) => fresh;
+
     /// <summary>Whether it is known what exists, so that what was deleted is left out.</summary>
     public virtual bool KnowsWhatExists => true;
 
@@ -32,7 +35,7 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     /// <exception cref="Sources.Aws.AwsException">It could not be found out.</exception>
     public abstract Task<IReadOnlyList<CloudWatchQuery>> DiscoverAsync(CloudWatchListing listing, CancellationToken cancellationToken);
 
-    /// <summary>What to ask for as well, until the next discovery, after what was counted of the last minutes.</summary>
+    /// <summary>What to ask for as well, until the next discovery at least, after what was counted of the last minutes.</summary>
     /// <param name="metrics">What is asked for.</param>
     /// <param name="rose">When in these minutes a counter first rose; null when it did not.</param>
     /// <returns>Each with the time since when it is counted.</returns>

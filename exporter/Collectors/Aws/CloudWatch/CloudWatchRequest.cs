@@ -14,6 +14,9 @@ internal sealed class CloudWatchRequest
     /// <summary>So many are sent at once: 10,000 metrics take two rounds, and all of the quota can be used while an answer takes no more than a quarter of a second.</summary>
     public const int AtOnce = 11;
 
+    /// <summary>So long one is waited for, with all its attempts: half of what a collection may take, or one that hangs would end it, and what others were answered.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(60);
+
     /// <summary>More than fit on one page would come in many, and take as many calls.</summary>
     private const int MostDatapoints = 100_800;
 
@@ -30,9 +33,6 @@ internal sealed class CloudWatchRequest
     private double datapointsASecond;
 
     public IReadOnlyList<MetricQuestion> Questions => questions;
-
-    /// <summary>Pages that came; CloudWatch bills each.</summary>
-    public int Answers { get; private set; }
 
     /// <summary>Why a page could not be had; the questions that are not complete were not answered. Null when all pages came.</summary>
     public AwsException? Failure { get; private set; }
@@ -83,7 +83,7 @@ internal sealed class CloudWatchRequest
     /// </summary>
     /// <param name="message">Told of what CloudWatch says of a request as a whole.</param>
     public static async IAsyncEnumerable<CloudWatchRequest> SendAllAsync(
-        ICloudWatchApi cloudWatch, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchMessage> message,
+        AwsSource source, IReadOnlyList<CloudWatchRequest> requests, Action<CloudWatchMessage> message,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var answered = Channel.CreateBounded<CloudWatchRequest>(new BoundedChannelOptions(AtOnce) { SingleReader = true });
@@ -110,13 +110,20 @@ internal sealed class CloudWatchRequest
                     requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop.Token },
                     async (request, token) =>
                     {
+                        using var deadline = new CancellationTokenSource(Longest, source.Time);
+                        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, deadline.Token);
                         try
                         {
-                            await request.SendAsync(cloudWatch, request.questions, message, token);
+                            await request.SendAsync(source.CloudWatch, request.questions, message, either.Token);
                         }
                         catch (AwsException e)
                         {
                             request.Failure = e;
+                        }
+                        catch (OperationCanceledException e) when (deadline.IsCancellationRequested && !token.IsCancellationRequested)
+                        {
+                            request.Failure = new(
+                                AwsService.CloudWatch.Id, CloudWatchOperation.GetMetricData, "Timeout", $"no answer within {Longest.TotalSeconds:0} s, attempts included", inner: e);
                         }
 
                         await answered.Writer.WriteAsync(request, token);
@@ -164,7 +171,8 @@ internal sealed class CloudWatchRequest
         do
         {
             var page = await cloudWatch.GetMetricDataAsync(new(queries, From, Until, "TimestampDescending", pages.NextToken), cancellationToken);
-            Answers++;
+            foreach (var question in asked)
+                question.Answers++;
             foreach (var said in page.Messages)
             {
                 if (said is not null)

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using PipelineExporter.Metrics;
 using PipelineExporter.Sources.Aws;
 
@@ -15,6 +17,9 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
 
     // A batch that was throttled in part has throttle events, and is no throttled request: nothing ever explains them.
     private static readonly TimeSpan NotAgainFor = TimeSpan.FromHours(1);
+
+    // CloudWatch lists an operation that was throttled for the first time a quarter of an hour later, and is asked for its list as seldom.
+    private static readonly TimeSpan UntilListed = TimeSpan.FromMinutes(35);
 
     // The values that the dimension Operation can have, of those that read and of those that write; PartiQL's do either.
     private static readonly string[] PartiQl = ["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"];
@@ -45,8 +50,8 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
     private static readonly MetricDesc UserErrorsLately = MetricDesc.Gauge(
         "aws_dynamodb_user_errors_last_5m", "Requests that DynamoDB answered with status 400 in five minutes, of the account and region: the highest sum of those that have ended since the last question.");
 
-    // When all operations of a table were asked for.
-    private readonly Dictionary<string, DateTimeOffset> followed = [];
+    // By table, when all its operations came to be asked for, and which; read by discovery while the collection of data writes it.
+    private readonly ConcurrentDictionary<string, (DateTimeOffset At, ImmutableArray<string[]> Operations)> followed = new();
 
     public override string Name => "dynamodb_throttles";
 
@@ -79,6 +84,8 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
         [
             .. places.SelectMany(place => new[] { Event(ReadEvents, "ReadThrottleEvents", place), Event(WriteEvents, "WriteThrottleEvents", place) }),
             .. operations.SelectMany(operation => new[] { OfOperation(Throttled, "ThrottledRequests", operation), OfOperation(SystemErrors, "SystemErrors", operation) }),
+            .. followed.Values.SelectMany(one => one.Operations).Where(operation => watched.Contains(operation[0])).Except(operations, LabelValues.Comparer)
+                .Select(operation => OfOperation(Throttled, "ThrottledRequests", operation)),
             Sparse(UserErrors, [], "UserErrors"),
         ];
     }
@@ -86,20 +93,19 @@ internal sealed class DynamoDbThrottlesGroup(Func<WatchedNames> tables, TimeSpan
     public override IEnumerable<(CloudWatchQuery Query, DateTimeOffset Since)> ImpliedBy(
         IReadOnlyList<TrackedMetric> metrics, Func<TrackedMetric, DateTimeOffset?> rose, DateTimeOffset now)
     {
+        foreach (var (table, one) in followed.Where(one => now >= one.Value.At + UntilListed))
+            followed[table] = one with { Operations = [] };
         var events = metrics.Where(metric => (metric.Query.Target == ReadEvents || metric.Query.Target == WriteEvents) && rose(metric) is not null).ToList();
         if (events.Count == 0)
             return [];
         // What was not answered may explain them.
         var explained = metrics.Where(metric => metric.Query.Target == Throttled && (metric.HasFailed || rose(metric) is not null)).Select(TableOf).ToHashSet();
-        var unexplained = events.Where(metric => !explained.Contains(TableOf(metric)) && !(now < followed.GetValueOrDefault(TableOf(metric)) + NotAgainFor)).ToList();
-        foreach (var table in unexplained.Select(TableOf).Distinct())
-            followed[table] = now;
-        return
-        [
-            .. from metric in unexplained
-               from operation in metric.Query.Target == ReadEvents ? Reading : Writing
-               select (OfOperation(Throttled, "ThrottledRequests", [TableOf(metric), operation]), rose(metric)!.Value),
-        ];
+        var unexplained = events.Where(metric => !explained.Contains(TableOf(metric)) && !(now < followed.GetValueOrDefault(TableOf(metric)).At + NotAgainFor)).ToList();
+        var implied = unexplained.SelectMany(metric => (metric.Query.Target == ReadEvents ? Reading : Writing)
+            .Select(operation => (Labels: new[] { TableOf(metric), operation }, Since: rose(metric)!.Value))).ToList();
+        foreach (var table in implied.GroupBy(one => one.Labels[0], one => one.Labels))
+            followed[table.Key] = (now, [.. table.Distinct(LabelValues.Comparer)]);
+        return implied.Select(one => (OfOperation(Throttled, "ThrottledRequests", one.Labels), one.Since));
 
         static string TableOf(TrackedMetric metric) => metric.Query.Labels[0];
     }

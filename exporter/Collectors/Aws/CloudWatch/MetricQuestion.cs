@@ -14,6 +14,9 @@ internal record MetricQuestion(CloudWatchQuery Query, TimeSpan Period, DateTimeO
     /// <summary>By the start of its period, in the unit of the metric; in no order.</summary>
     public IReadOnlyList<KeyValuePair<DateTimeOffset, double>> Values => values;
 
+    /// <summary>Pages that came in answer to it; CloudWatch bills each.</summary>
+    public int Answers { get; set; }
+
     /// <summary>All pages of the answer were read.</summary>
     public bool IsComplete { get; set; }
 

@@ -34,6 +34,8 @@ internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, Dat
     /// <summary>Until then it waits.</summary>
     public DateTimeOffset? RunsFrom { get; init; }
 
+    public string WaitingState { get; init; } = "WAITING";
+
     /// <summary>Until then no list has it.</summary>
     public DateTimeOffset? VisibleFrom { get; init; }
 
@@ -53,7 +55,7 @@ internal sealed record FakeRun(string Job, string Id, DateTimeOffset Starts, Dat
 
     public bool HasEnded(DateTimeOffset at) => Ends <= at;
 
-    public string StateAt(DateTimeOffset at) => HasEnded(at) ? State : at < RunsFrom ? "WAITING" : "RUNNING";
+    public string StateAt(DateTimeOffset at) => HasEnded(at) ? State : at < RunsFrom ? WaitingState : "RUNNING";
 }
 
 /// <summary>Glue and CloudWatch by their JSON protocols, without a network, as of the given clock.</summary>

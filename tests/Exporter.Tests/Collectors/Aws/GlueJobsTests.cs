@@ -56,7 +56,7 @@ public sealed class GlueJobsTests : IDisposable
             })
             {
                 LastRunDuration = TimeSpan.FromSeconds(90.5), Active = ImmutableSortedDictionary<string, int>.Empty.Add("RUNNING", 2).Add("WAITING", 1),
-                OldestRunningStart = Start, OldestWaitingStart = Start.AddSeconds(1), LastSuccess = 1000.5, LastFailure = 2000,
+                OldestRunningStart = Start, OldestRunningFor = TimeSpan.FromSeconds(90), OldestWaitingStart = Start.AddSeconds(1), LastSuccess = 1000.5, LastFailure = 2000,
                 Baseline = TimeSpan.FromSeconds(80), Threshold = TimeSpan.FromSeconds(140),
             },
             new(new GlueJob { Name = "never ran", WorkerType = "a b", Command = new() { Name = "a sentence" } }),
@@ -71,6 +71,7 @@ public sealed class GlueJobsTests : IDisposable
                 ["aws_glue_job_runs_active{load,STOPPING}"] = 0,
                 ["aws_glue_job_runs_active{load,WAITING}"] = 1,
                 ["aws_glue_job_oldest_running_start_timestamp_seconds{load}"] = Start.ToUnixTimeSeconds(),
+                ["aws_glue_job_oldest_running_duration_seconds{load}"] = 90,
                 ["aws_glue_job_oldest_waiting_start_timestamp_seconds{load}"] = Start.ToUnixTimeSeconds() + 1,
                 ["aws_glue_job_last_success_timestamp_seconds{load}"] = 1000.5,
                 ["aws_glue_job_last_failure_timestamp_seconds{load}"] = 2000,
@@ -324,18 +325,21 @@ public sealed class GlueJobsTests : IDisposable
         Assert.Equal((1, 0), (rig.Counted(Runs, "load", "STOPPED"), rig.Counted(Runs, "load", "SUCCEEDED")));
     }
 
-    [Fact]
-    public async Task A_waiting_run_is_active_but_not_in_progress()
+    [Theory]
+    [InlineData("WAITING")]
+    [InlineData("STARTING")]
+    public async Task A_waiting_run_is_active_but_not_in_progress(string state)
     {
         AddJob("load");
-        rig.Glue.Runs.Add(new("load", "a", Start.AddMinutes(-3), Start.AddMinutes(10)) { RunsFrom = Start.AddMinutes(2) });
+        rig.Glue.Runs.Add(new("load", "a", Start.AddMinutes(-3), Start.AddMinutes(10)) { RunsFrom = Start.AddMinutes(2), WaitingState = state });
 
         var waiting = Assert.Single((await rig.PollAsync()).Jobs);
         var running = Assert.Single((await PollAtAsync(3)).Jobs);
 
-        Assert.Equal((1, null, Start.AddMinutes(-3)), (waiting.Active["WAITING"], waiting.OldestRunningStart, waiting.OldestWaitingStart));
+        Assert.Equal((1, null, Start.AddMinutes(-3)), (waiting.Active[state], waiting.OldestRunningStart, waiting.OldestWaitingStart));
         // When it ceased to wait, Glue does not tell: it was last seen to wait at the first poll.
         Assert.Equal((1, Start, null), (running.Active["RUNNING"], running.OldestRunningStart, running.OldestWaitingStart));
+        Assert.Equal((null, TimeSpan.FromMinutes(3)), (waiting.OldestRunningFor, running.OldestRunningFor));
         rig.Restart();
         Assert.Equal(Start, Assert.Single((await PollAtAsync(4)).Jobs).OldestRunningStart);
     }
@@ -345,6 +349,7 @@ public sealed class GlueJobsTests : IDisposable
     [InlineData("FLEX", false, false, 60)]
     [InlineData("FLEX", false, true, 50)]
     [InlineData("STANDARD", true, false, 60)]
+    [InlineData("STANDARD", false, true, 50)]
     [InlineData("STANDARD", false, false, 0)]
     public async Task What_may_have_waited_before_the_first_look_is_not_said_to_have_run(string executionClass, bool queuing, bool tellsTime, int startMinute)
     {

@@ -11,6 +11,7 @@ public sealed class MalformedAnswersTests
     [InlineData("""{"Jobs":["hunter2","of""", "<?xml version=\"1.0\"?><hunter2><of")]
     [InlineData("[\"hunter2\"]", "[\"hunter2\"]")]
     [InlineData("7", "7")]
+    [InlineData("{}", "<ListAllMyBucketsResult/>")]
     [InlineData("", "")]
     [InlineData(Html, Html, "text/html")]
     [InlineData("\u00BFghunter2\u009F\u00FF\u00FF", "\u00BFghunter2\u009F\u00FF\u00FF", "application/cbor")]
@@ -19,13 +20,15 @@ public sealed class MalformedAnswersTests
         await using var both = await BesideControl.StartAsync();
         await both.RunAsync(8);
         var before = both.Troubled.Counted();
+        var shown = both.Troubled.Shown(_ => true).Where(series => before.Keys.Any(key => series.StartsWith(key.Split('{')[0], StringComparison.Ordinal))).ToList();
+        Assert.NotEmpty(shown);
         both.Interfere = request => new FakeAnswer(200, request.Target is null ? xml : json) { ContentType = type ?? (request.Target is null ? "application/xml" : null) };
         await both.RunAsync(16);
 
         var counted = both.Troubled.Counted();
         Assert.All(before, one => Assert.Equal(one.Value.Value, counted[one.Key].Value));
         // What was counted stays on the page.
-        Assert.All(before, one => Assert.Contains(both.Troubled.Shown(_ => true), series => series.StartsWith(one.Key.Split('{')[0], StringComparison.Ordinal)));
+        Assert.Empty(shown.Except(both.Troubled.Shown(_ => true)));
         // Discovery, which asks for the jobs first, tells of them.
         foreach (var (collector, operation) in new[]
         {

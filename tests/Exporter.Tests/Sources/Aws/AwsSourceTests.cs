@@ -392,7 +392,7 @@ public sealed class AwsSourceTests
     }
 
     // Lets a call that waits on fake time go on; real time passes only while the fake server answers.
-    private static async Task<TimeSpan> AdvanceUntilAsync(FakeTimeProvider time, TimeSpan step, Task call)
+    internal static async Task<TimeSpan> AdvanceUntilAsync(FakeTimeProvider time, TimeSpan step, Task call)
     {
         var started = time.GetUtcNow();
         while (!call.IsCompleted)

@@ -2,6 +2,7 @@ using System.Globalization;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Sources.Aws;
 using PipelineExporter.State;
+using PipelineExporter.Tests.Sources.Aws;
 
 namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
@@ -96,6 +97,59 @@ public sealed class CloudWatchCollectorTests : IDisposable
         Assert.NotNull(rig.Counted(FakeGroup.Requests, "orders", "GetItem"));
         rig.CloudWatch.StatusOf = _ => null;
         Assert.Equal(25, (await rig.RunAsync(10 * Minute))["test_requests_last_5m(orders)"]);
+    }
+
+    /// <summary>Of what comes too late for a window that ends now, an alert is to hear nonetheless.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(8)]
+    public async Task A_window_that_passed_while_nothing_was_answered_is_told_when_something_is(int minutes)
+    {
+        var requests = Requests("orders");
+        Publish(requests, 0, 5, 0);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+        rig.CloudWatch.StatusOf = _ => "InternalError";
+        var at = Floor(rig.Now);
+        for (var i = 0; i < 60; i++)
+            requests.Publish(at + i * Minute, i < 5 ? 3 : 0, at + (i + 2) * Minute);
+        await rig.RunAsync(minutes * Minute);
+        rig.CloudWatch.StatusOf = _ => null;
+
+        var highest = 0.0;
+        for (var i = 0; i < 20 * 4; i++)
+            highest = Math.Max(highest, (await rig.RunAsync(Minute / 4)).GetValueOrDefault("test_requests_last_5m(orders)"));
+
+        Assert.Equal(15, highest);
+        Assert.Equal(15, rig.Counted(FakeGroup.Requests, "orders", "GetItem"));
+        Assert.Equal(0, (await rig.RunAsync(Minute))["test_requests_last_5m(orders)"]);
+    }
+
+    [Fact]
+    public async Task What_was_answered_is_stored_and_shown_though_one_request_hangs()
+    {
+        using var slow = new CloudWatchRig(retries: 20);
+        var tables = Enumerable.Range(0, 1200).Select(i => $"table{i}").ToList();
+        tables.ForEach(table => Publish(Requests(table, slow), 0, 30, 5, slow));
+        await slow.DiscoverAsync();
+        await slow.CollectAsync();
+        slow.Time.Advance(5 * Minute);
+        var hung = "table0";
+        slow.CloudWatch.Hangs = (operation, body) => operation == "GetMetricData" && body.ToJsonString().Contains($"\"{hung}\"", StringComparison.Ordinal);
+
+        var collecting = slow.CollectAsync();
+        var waited = await AwsSourceTests.AdvanceUntilAsync(slow.Time, TimeSpan.FromSeconds(5), collecting);
+        var gauges = await collecting;
+
+        Assert.InRange(waited, TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(70));
+
+        var counted = tables.Where(table => slow.Counted(FakeGroup.Requests, table, "GetItem") > 0).ToList();
+        Assert.Equal(700, counted.Count);
+        Assert.DoesNotContain(hung, counted);
+        Assert.Equal(15, gauges[$"test_requests_last_5m({counted[0]})"]);
+        slow.CloudWatch.Hangs = (_, _) => false;
+        await slow.RunAsync(10 * Minute);
+        Assert.All(tables, table => Assert.Equal(slow.Counted(FakeGroup.Requests, counted[0], "GetItem"), slow.Counted(FakeGroup.Requests, table, "GetItem")));
     }
 
     [Fact]

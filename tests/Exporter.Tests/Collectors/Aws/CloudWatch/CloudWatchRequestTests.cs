@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using PipelineExporter.Collectors.Aws.CloudWatch;
 using PipelineExporter.Sources.Aws;
+using PipelineExporter.Tests.Sources.Aws;
 
 namespace PipelineExporter.Tests.Collectors.Aws.CloudWatch;
 
@@ -15,7 +16,7 @@ public sealed class CloudWatchRequestTests : IDisposable
     public CloudWatchRequestTests()
     {
         cloudWatch = new(time);
-        source = cloudWatch.Source();
+        source = cloudWatch.Source(retries: 20);
     }
 
     public void Dispose()
@@ -70,6 +71,27 @@ public sealed class CloudWatchRequestTests : IDisposable
         Assert.True(cloudWatch.Count("GetMetricData") < Sent);
     }
 
+    [Fact]
+    public async Task One_that_hangs_fails_after_a_minute_and_the_others_are_answered()
+    {
+        cloudWatch.Hangs = (_, body) => body.ToJsonString().Contains("\"table0\"", StringComparison.Ordinal);
+        var answered = new List<CloudWatchRequest>();
+
+        var all = TakeAsync();
+        await UntilAsync(() => answered.Count == Sent - 1);
+        var waited = await AwsSourceTests.AdvanceUntilAsync(time, TimeSpan.FromSeconds(5), all);
+
+        Assert.InRange(waited, TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(70));
+        Assert.Equal("Timeout", Assert.Single(answered, request => request.Failure is not null).Failure!.Code);
+        Assert.Equal(Sent - 1, answered.Count(request => request.Questions.All(question => question.IsComplete)));
+
+        async Task TakeAsync()
+        {
+            await foreach (var request in SendAllAsync())
+                answered.Add(request);
+        }
+    }
+
     private IAsyncEnumerable<CloudWatchRequest> SendAllAsync(CancellationToken cancellationToken = default)
     {
         var until = time.GetUtcNow();
@@ -80,7 +102,7 @@ public sealed class CloudWatchRequestTests : IDisposable
             var query = new CloudWatchQuery(FakeGroup.Reads, [table], new("AWS/DynamoDB", "Reads", [new("TableName", table)]), "Sum", CloudWatchCadence.Minute);
             return new MetricQuestion(query, TimeSpan.FromMinutes(1), until.AddMinutes(-3), until);
         });
-        return CloudWatchRequest.SendAllAsync(source.CloudWatch, [.. CloudWatchRequest.Pack([.. questions])], _ => { }, cancellationToken);
+        return CloudWatchRequest.SendAllAsync(source, [.. CloudWatchRequest.Pack([.. questions])], _ => { }, cancellationToken);
     }
 
     private static async Task UntilAsync(Func<bool> isSo)

@@ -48,6 +48,9 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
     /// <summary>Gives the answer instead of the true one; null for the true one.</summary>
     public Func<string, JsonNode, HttpResponseMessage?> Interfere { get; set; } = (_, _) => null;
 
+    /// <summary>Whether a request is never answered.</summary>
+    public Func<string, JsonNode, bool> Hangs { get; set; } = (_, _) => false;
+
     /// <summary>The status of the result of a metric instead of Complete.</summary>
     public Func<string, string?> StatusOf { get; set; } = _ => null;
 
@@ -107,6 +110,8 @@ internal sealed class FakeCloudWatch(TimeProvider time) : HttpMessageHandler
         var body = JsonNode.Parse(await request.Content!.ReadAsStringAsync(cancellationToken))!;
         lock (Requests)
             MostInFlight = Math.Max(MostInFlight, ++inFlight);
+        if (Hangs(operation, body))
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
         if (Latency > TimeSpan.Zero)
             await Task.Delay(Latency, cancellationToken);
         lock (Requests)

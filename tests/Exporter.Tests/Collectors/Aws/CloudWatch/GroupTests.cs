@@ -109,13 +109,19 @@ public sealed class GroupTests
         Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
         Assert.Equal(0, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Scan"));
         Assert.Null(Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "PutItem"));
-        // Until a look after that, when CloudWatch lists those that there are; nothing is counted twice.
+        // A look at what CloudWatch lists comes before that has it: the operation is asked for on, and the window tells of it.
+        await rig.DiscoverAsync();
+        throttled.Publish(start + 5 * Minute, 10, rig.Now);
+        gauges = await rig.RunAsync(4 * Minute);
+        Assert.Equal(10, gauges["aws_dynamodb_throttled_requests_last_5m(kpi)"]);
+        Assert.Equal(22, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
+        // Until CloudWatch lists those that there are; nothing is counted twice.
         throttled.IsListed = true;
         await rig.DiscoverAsync();
-        await rig.RunAsync(15 * Minute);
+        await rig.RunAsync(35 * Minute);
         await rig.DiscoverAsync();
         await rig.RunAsync(5 * Minute);
-        Assert.Equal(12, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
+        Assert.Equal(22, Counted(rig, "aws_dynamodb_throttled_requests_total", "kpi", "Query"));
         Assert.False(rig.Plan.Shows(rig.Collector.Metrics.Single(metric => metric.Name == "aws_dynamodb_throttled_requests_total"), ["kpi", "Scan"]));
     }
 
@@ -143,8 +149,12 @@ public sealed class GroupTests
         Assert.Equal(7 + asked, Planned());
         await rig.DiscoverAsync();
         await rig.RunAsync(15 * Minute);
+        Assert.Equal(7 + asked, Planned());
+        await rig.RunAsync(20 * Minute);
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
         Assert.Equal(7, Planned());
-        await rig.RunAsync(45 * Minute);
+        await rig.RunAsync(20 * Minute);
         Assert.Equal(7 + asked, Planned());
 
         int Planned() => rig.Plan[rig.Plan.Groups[0]].Length;
