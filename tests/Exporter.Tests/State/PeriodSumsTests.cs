@@ -81,10 +81,10 @@ public sealed class PeriodSumsTests
     }
 
     [Fact]
-    public void What_is_no_number_is_left_out()
+    public void What_can_be_no_sum_is_left_out()
     {
         var (_, addition, _) = PeriodSums.StartingAt(Start, Minute).Read(
-            new(Minute, Start + 4 * Minute, [new(Start, double.NaN), new(Start + Minute, -1), new(Start + 2 * Minute, double.PositiveInfinity), new(Start + 3 * Minute, 1)]), Kept, Kept);
+            new(Minute, Start + 5 * Minute, [new(Start, double.NaN), new(Start + Minute, -1), new(Start + 2 * Minute, 1e300), new(Start + 3 * Minute, double.PositiveInfinity), new(Start + 4 * Minute, 1)]), Kept, Kept);
 
         Assert.Equal(1, addition);
     }

@@ -586,6 +586,33 @@ public sealed class CloudWatchCollectorTests : IDisposable
         Assert.Equal(53 * 5, patient.Counted(FakeGroup.Requests, "orders", "GetItem")); // all minutes that have settled
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(25)]
+    public async Task A_call_that_fails_many_times_running_hides_nothing_of_the_others(int times)
+    {
+        var tables = Enumerable.Range(0, 600).Select(i => $"table{i}").ToList();
+        tables.ForEach(table => Publish(Requests(table), 0, 60, 5));
+        await rig.DiscoverAsync();
+        await rig.RunAsync(5 * Minute);
+        var (left, counted) = (times, 0.0);
+        rig.CloudWatch.Interfere = (operation, body) =>
+            operation == "GetMetricData" && body.ToJsonString().Contains("\"table0\"", StringComparison.Ordinal) && left-- > 0 ? FakeCloudWatch.Error(500, "InternalServiceError") : null;
+
+        for (var end = rig.Now + 50 * Minute; rig.Now < end; rig.Time.Advance(TimeSpan.FromSeconds(15)))
+        {
+            var gauges = await rig.CollectAsync();
+            // A call has 500 of them.
+            Assert.InRange(tables.Count(table => gauges.ContainsKey($"test_requests_last_5m({table})")), 100, 600);
+            var sum = tables.Sum(table => rig.Counted(FakeGroup.Requests, table, "GetItem")!.Value);
+            Assert.True(sum >= counted);
+            counted = sum;
+        }
+
+        Assert.True(left < 0);
+        Assert.All(tables, table => Assert.Equal(53 * 5, rig.Counted(FakeGroup.Requests, table, "GetItem")));
+    }
+
     [Fact]
     public async Task A_failure_is_told_until_what_failed_is_answered()
     {
@@ -694,14 +721,20 @@ public sealed class CloudWatchCollectorTests : IDisposable
         var tables = Enumerable.Range(0, 100).Select(i => $"table{i}").ToList();
         tables.ForEach(table => Publish(Requests(table), 0, 30, 5));
         await rig.DiscoverAsync();
-        rig.CloudWatch.Interfere = (operation, body) => operation == "GetMetricData" && body.ToJsonString().Contains("table42\"", StringComparison.Ordinal)
-            ? FakeCloudWatch.Error(400, "ValidationError")
-            : null;
+        var billed = 0;
+        rig.CloudWatch.Interfere = (operation, body) =>
+        {
+            if (operation == "GetMetricData" && body.ToJsonString().Contains("table42\"", StringComparison.Ordinal))
+                return FakeCloudWatch.Error(400, "ValidationError");
+            billed += body["MetricDataQueries"]?.AsArray().Count ?? 0;
+            return null;
+        };
 
         await rig.RunAsync(10 * Minute);
         var snapshot = await rig.Collector.CollectAsync(CancellationToken.None);
 
         Assert.Equal("ValidationError", Assert.IsType<AwsException>(rig.Collector.FailureIn(snapshot)).Code);
+        Assert.Equal(billed, rig.Own("pipeline_exporter_cloudwatch_billed_metrics_total"));
         Assert.All(tables, table => Assert.Equal(table == "table42" ? 0 : 8 * 5, rig.Counted(FakeGroup.Requests, table, "GetItem")));
     }
 

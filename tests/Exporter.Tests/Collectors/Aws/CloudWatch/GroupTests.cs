@@ -212,6 +212,32 @@ public sealed class GroupTests
         Assert.DoesNotContain("aws_s3_bucket_size_bytes(other,StandardStorage)", gauges.Keys);
     }
 
+    /// <summary>What a lifecycle rule has moved is not to be in both classes, and what comes late is not to vanish with it.</summary>
+    [Fact]
+    public async Task A_storage_class_without_a_datapoint_of_the_newest_day_is_empty()
+    {
+        using var rig = new CloudWatchRig(() => [new S3StorageGroup(() => Everything, TimeSpan.FromDays(1))]);
+        var day = CloudWatchCadence.FloorTo(rig.Now, TimeSpan.FromDays(1));
+        FakeMetric Size(string bucket, string type) => rig.CloudWatch.Add("AWS/S3", "BucketSizeBytes", ("BucketName", bucket), ("StorageType", type));
+        var (standard, glacier, other) = (Size("raw", "StandardStorage"), Size("raw", "GlacierStorage"), Size("silent", "StandardStorage"));
+        standard.Publish(day.AddDays(-1), 400, day.AddHours(10));
+        glacier.Publish(day.AddDays(-1), 100, day.AddHours(10));
+        glacier.Publish(day, 500, day.AddHours(34));
+        other.Publish(day.AddDays(-1), 7, day.AddHours(10));
+        await rig.DiscoverAsync();
+
+        var gauges = await rig.RunAsync(TimeSpan.FromHours(6));
+        Assert.Equal((400, 100), (gauges["aws_s3_bucket_size_bytes(raw,StandardStorage)"], gauges["aws_s3_bucket_size_bytes(raw,GlacierStorage)"]));
+        gauges = await rig.RunAsync(TimeSpan.FromHours(24));
+
+        Assert.Equal(500, gauges["aws_s3_bucket_size_bytes(raw,GlacierStorage)"]);
+        Assert.DoesNotContain("aws_s3_bucket_size_bytes(raw,StandardStorage)", gauges.Keys);
+        Assert.Equal(7, gauges["aws_s3_bucket_size_bytes(silent,StandardStorage)"]); // of this one nothing newer is known
+        standard.Publish(day, 1, rig.Now);
+        gauges = await rig.RunAsync(TimeSpan.FromHours(13));
+        Assert.Equal(1, gauges["aws_s3_bucket_size_bytes(raw,StandardStorage)"]);
+    }
+
     [Fact]
     public async Task Errors_of_a_bucket_are_asked_for_as_soon_as_it_measures_requests()
     {
@@ -262,6 +288,22 @@ public sealed class GroupTests
         group.Report([], rig.Plan);
         await rig.DiscoverAsync();
         Assert.Equal(["aws_glue_jvm_heap_usage_ratio"], rig.Plan[group].Select(metric => metric.Query.Target.Name));
+    }
+
+    /// <summary>CloudWatch lists the metrics of a deleted job for two weeks.</summary>
+    [Fact]
+    public async Task Of_a_job_that_Glue_does_not_have_nothing_is_asked()
+    {
+        using var glue = new FakeGlue(new FakeTimeProvider());
+        glue.Jobs.Add(new("there", DateTimeOffset.UnixEpoch, 0));
+        using var catalog = new GlueJobCatalog(glue.Source(), _ => true, new FakeTimeProvider());
+        using var rig = new CloudWatchRig(() => [new GlueMetricsGroup(catalog, Minute, executors: false)]);
+        foreach (var job in new[] { "there", "deleted" })
+            rig.CloudWatch.Add("Glue", "glue.driver.jvm.heap.usage", ("JobName", job), ("JobRunId", "ALL"), ("Type", "gauge"));
+
+        await rig.DiscoverAsync();
+
+        Assert.Equal(["there"], rig.Plan[rig.Plan.Groups[0]].Select(metric => metric.Query.Labels[0]));
     }
 
     private static void Publish(CloudWatchRig rig, double value, FakeMetric metric)
