@@ -258,7 +258,7 @@ public sealed class S3BucketsTests : IAsyncLifetime
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name><CreationDate>hunter2</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>")]
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><CreationDate>2024-01-02T03:04:05.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>")]
     [InlineData("application/xml", "<!DOCTYPE a [<!ENTITY x \"hunter2\">]><ListAllMyBucketsResult><Buckets><Bucket><Name>&x;</Name></Bucket></Buckets></ListAllMyBucketsResult>")]
-    [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets/><ContinuationToken>hunter2</ContinuationToken></ListAllMyBucketsResult>")]
+    [InlineData("application/xml", "<ListAllMyBucketsResult><Owner><ID>1</ID></Owner><Buckets/><ContinuationToken>hunter2</ContinuationToken></ListAllMyBucketsResult>")]
     [InlineData("application/xml", "hunter2")]
     [InlineData("application/xml", "")]
     [InlineData("text/html", "<html><p>Please log in, hunter2</p></html>")]

@@ -25,7 +25,7 @@ public sealed class AwsClockTests
                 return AwsSourceTests.Fail(context, 400, $$"""{"__type":"InvalidSignatureException","message":"{{refusal}}"}""");
             }
 
-            return context.Response.WriteAsync("{}");
+            return context.Response.WriteAsync(FakeAws.Nothing);
         });
         using var source = aws.Source();
 
@@ -43,7 +43,7 @@ public sealed class AwsClockTests
     {
         await using var aws = await FakeAws.StartAsync((context, request) => Refuse(context, request, TimeSpan.FromMinutes(20)) is { } refusal
             ? AwsSourceTests.Fail(context, 400, $$"""{"__type":"InvalidSignatureException","message":"{{refusal}}"}""")
-            : context.Response.WriteAsync("{}"));
+            : context.Response.WriteAsync(FakeAws.Nothing));
         using var source = aws.Source();
 
         await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => source.Glue.GetJobsAsync(new(), Now)));
@@ -60,7 +60,7 @@ public sealed class AwsClockTests
         {
             var refusal = Refuse(context, request, ahead);
             if (request.Target is not null)
-                return refusal is null ? context.Response.WriteAsync("{}") : AwsSourceTests.Fail(context, 400, $$"""{"__type":"InvalidSignatureException","message":"{{refusal}}"}""");
+                return refusal is null ? context.Response.WriteAsync(FakeAws.Nothing) : AwsSourceTests.Fail(context, 400, $$"""{"__type":"InvalidSignatureException","message":"{{refusal}}"}""");
             context.Response.ContentType = "text/xml";
             return refusal is null
                 ? context.Response.WriteAsync($"""

@@ -23,7 +23,7 @@ public sealed class AwsOperationsTests
         ["CloudWatch ListMetrics"] = (source => source.CloudWatch.ListMetricsAsync(new("AWS/S3", null, []), Now), """{"Metrics":[]}"""),
         ["DynamoDB ListTables"] = (source => source.DynamoDb.ListTablesAsync(null, Now), """{"TableNames":[]}"""),
         ["DynamoDB DescribeTable"] = (source => source.DynamoDb.DescribeTableAsync("a", Now), """{"Table":{"TableName":"a"}}"""),
-        ["S3 ListBuckets"] = (source => source.S3.ListBucketsAsync("eu-west-1", null, 1000, Now), "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"),
+        ["S3 ListBuckets"] = (source => source.S3.ListBucketsAsync("eu-west-1", null, 1000, Now), "<ListAllMyBucketsResult><Owner><ID>1</ID></Owner><Buckets/></ListAllMyBucketsResult>"),
         ["S3 GetBucketLocation"] = (source => source.S3.GetBucketLocationAsync("a", Now), "<LocationConstraint>eu-west-1</LocationConstraint>"),
         ["S3 GetBucketLifecycleConfiguration"] = (source => source.S3.GetBucketLifecycleConfigurationAsync("a", Now), "<LifecycleConfiguration/>"),
         ["S3 ListBucketMetricsConfigurations"] = (source => source.S3.ListBucketMetricsConfigurationsAsync("a", null, Now), "<ListMetricsConfigurationsResult/>"),

@@ -64,6 +64,9 @@ internal sealed record FakeAnswer(int Status, string Body)
 /// <summary>A web server on the loopback that answers as the test tells it to.</summary>
 internal sealed class FakeAws : IAsyncDisposable
 {
+    /// <summary>What an operation answers that finds nothing.</summary>
+    public const string Nothing = """{"Jobs":[],"JobRuns":[],"Metrics":[],"MetricDataResults":[]}""";
+
     public static readonly AWSCredentials Keys = new SessionAWSCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI-the-secret", "the-session-token");
 
     private readonly WebApplication app;
@@ -75,7 +78,7 @@ internal sealed class FakeAws : IAsyncDisposable
     public ConcurrentQueue<FakeRequest> Requests { get; } = [];
 
     /// <summary>Decides the next answers; its second argument is the body that was sent.</summary>
-    public Func<HttpContext, FakeRequest, Task> Answer { get; set; } = (context, _) => context.Response.WriteAsync("{}");
+    public Func<HttpContext, FakeRequest, Task> Answer { get; set; } = (context, _) => context.Response.WriteAsync(Nothing);
 
     public static async Task<FakeAws> StartAsync(Func<HttpContext, FakeRequest, Task>? answer = null)
     {
