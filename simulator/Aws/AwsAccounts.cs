@@ -49,7 +49,7 @@ internal sealed class AwsAccounts
         other = Other(new PipelineModel(model.Seed + 1, new IncidentLog(time)));
     }
 
-    /// <summary>The caller's, as far as the region of the call has anything of it.</summary>
+    /// <summary>The caller's, as far as the region of the call, which is one of AWS's, has anything of it.</summary>
     public AwsAccount? In(AwsCall call) => call.Region == AwsCredentials.Region ? Of(call) : null;
 
     /// <summary>The caller's, wherever it has anything.</summary>

@@ -23,7 +23,7 @@ internal enum SignatureFault
     /// <summary>A session token whose time is over.</summary>
     ExpiredToken,
 
-    /// <summary>A scope of another service, or of another date than the request's.</summary>
+    /// <summary>A scope of another service, of no region, or of another date than the request's.</summary>
     Scope,
 
     /// <summary>A date too far from now.</summary>
@@ -67,8 +67,6 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
         "The request signature we calculated does not match the signature you provided. " +
         "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
-    static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(15);
-
     /// <param name="service">The signing name that the scope has to name; null accepts any.</param>
     /// <exception cref="SignatureException">The request is refused.</exception>
     public VerifiedSignature Verify(SignedRequest request, string? service)
@@ -83,7 +81,7 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
             throw new SignatureException(SignatureFault.ExpiredToken, "The security token included in the request is expired");
 
         CheckScope(authorization, date, service);
-        CheckAge(date, now);
+        CheckAge(date, now, authorization.Service);
         CheckSignedHeaders(request, authorization);
 
         var expected = Expect(request, authorization, date, principal.SecretAccessKey);
@@ -134,6 +132,13 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
             throw Scope($"Credential should be scoped to correct service: '{service}'.");
         }
 
+        if (!AwsRegions.Exists(authorization.Region))
+        {
+            throw Scope(authorization.Service == "s3"
+                ? $"the region '{authorization.Region}' is wrong; expecting '{AwsCredentials.Region}'"
+                : "Credential should be scoped to a valid region.");
+        }
+
         if (authorization.Date != date[..8])
         {
             throw Scope(
@@ -142,17 +147,20 @@ internal sealed class SignatureVerifier(Func<string, string?, AwsPrincipal?> fin
         }
     }
 
-    static void CheckAge(string date, DateTimeOffset now)
+    /// <summary>S3 and STS tolerate a clock that is fifteen minutes wrong, the services of the other protocols five.</summary>
+    static void CheckAge(string date, DateTimeOffset now, string service)
     {
+        var minutes = service is "s3" or "sts" ? 15 : 5;
+        var tolerance = TimeSpan.FromMinutes(minutes);
         var signed = DateTimeOffset.ParseExact(date, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
-        if (signed < now - Tolerance)
+        if (signed < now - tolerance)
         {
-            throw Skew($"Signature expired: {date} is now earlier than {Text(now - Tolerance)} ({Text(now)} - 15 min.)");
+            throw Skew($"Signature expired: {date} is now earlier than {Text(now - tolerance)} ({Text(now)} - {minutes} min.)");
         }
 
-        if (signed > now + Tolerance)
+        if (signed > now + tolerance)
         {
-            throw Skew($"Signature not yet current: {date} is still later than {Text(now + Tolerance)} ({Text(now)} + 15 min.)");
+            throw Skew($"Signature not yet current: {date} is still later than {Text(now + tolerance)} ({Text(now)} + {minutes} min.)");
         }
 
         static string Text(DateTimeOffset instant) => instant.ToString(DateFormat, CultureInfo.InvariantCulture);

@@ -43,12 +43,16 @@ internal sealed record Truth(
                 retries.Add((run.Dag.Id, instance.Task.Id, null), instance.RetriesBegun().Count(at => at >= from && at < to && !(at >= run.DeletedAt)));
             }
         }
-        var glue = model.GlueJobs
-            .SelectMany(job => model.GlueJobRuns(job.Name, from, to))
+        // What failed last may be started again a moment later: an exporter waits for that before it counts.
+        var started = model.GlueJobs.SelectMany(job => model.GlueJobRuns(job.Name, from, to + TriggeredJobs.RetryDelay)).ToList();
+        var retried = started.Select(run => run.PreviousRunId).ToHashSet();
+        var glue = started
             .Where(run => run.CompletedOn >= from && run.CompletedOn < to)
             .GroupBy(run => (run.Job.Name, run.FinalState))
             .OrderBy(group => group.Key.Name, StringComparer.Ordinal).ThenBy(group => group.Key.FinalState)
-            .Select(group => new GlueCount(group.Key.Name, group.Key.FinalState.ToString(), group.Count(), group.Sum(run => run.DpuSecondsAt(to) ?? 0)));
+            .Select(group => new GlueCount(
+                group.Key.Name, group.Key.FinalState.ToString(), group.Count(run => !retried.Contains(run.Id)), group.Count(run => retried.Contains(run.Id)),
+                group.Sum(run => run.DpuSecondsAt(to) ?? 0)));
         return new Truth(from, to, Tasks(tries), Tasks(finished), Tasks(retries),
             [.. runs.Sorted().Select(count => new RunCount(count.Key.Dag, count.Key.Type, count.Key.State, count.Value))], [.. glue],
             [.. Sums(model, from, to)]);
@@ -86,6 +90,9 @@ internal sealed record TaskCount(
 
 internal sealed record RunCount(string DagId, string RunType, string State, int Count);
 
-internal sealed record GlueCount(string JobName, string State, int Count, double DpuSeconds);
+/// <param name="Count">Runs that ended so for good.</param>
+/// <param name="Retries">Runs that ended so, and that Glue started again.</param>
+/// <param name="DpuSeconds">Of both.</param>
+internal sealed record GlueCount(string JobName, string State, int Count, int Retries, double DpuSeconds);
 
 internal sealed record MetricSum(string Namespace, string MetricName, IReadOnlyDictionary<string, string> Dimensions, double Sum);

@@ -21,6 +21,9 @@ internal sealed class TriggeredJobs(int seed, IncidentLog incidents)
     /// <summary>How long the first run of an incident has been running, or waiting, when it comes to be seen.</summary>
     static readonly TimeSpan SlowHead = TimeSpan.FromSeconds(290), WaitHead = TimeSpan.FromMinutes(40);
 
+    /// <summary>How soon Glue starts a run again that failed.</summary>
+    public static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
     static readonly TimeSpan Hurry = TimeSpan.FromSeconds(4);
 
     /// <summary>No run takes longer, but for those of an incident and of the stream.</summary>
@@ -95,7 +98,7 @@ internal sealed class TriggeredJobs(int seed, IncidentLog incidents)
     static GlueJobRun[] FailTwice(Dice dice, DateTimeOffset start)
     {
         var first = Run(Export, dice, start, null, start.AddSeconds(1), start + Hurry, GlueRunState.FAILED);
-        var again = start + Hurry + TimeSpan.FromSeconds(1);
+        var again = start + Hurry + RetryDelay;
         return [first, Run(Export, dice, again, null, again.AddSeconds(1), again + Hurry, GlueRunState.FAILED) with { Attempt = 1, PreviousRunId = first.Id }];
     }
 

@@ -64,7 +64,7 @@ internal static class AwsError
         var throttling = status == HttpStatusCode.TooManyRequests || Throttling.Contains(code)
             || message.Contains("Rate exceeded", StringComparison.OrdinalIgnoreCase);
         var skewed = IsClockSkew(code, message);
-        return new AwsException(service.Id, operation, code, message, status, Hint(service, operation, code, isTold, skewed, response, now))
+        return new AwsException(service.Id, operation, code, message, status, Hint(service, operation, code, message, isTold, skewed, response, now))
         {
             IsThrottling = throttling,
             // A skewed clock has learnt AWS's time from this very answer.
@@ -147,7 +147,7 @@ internal static class AwsError
     };
 
     private static string? Hint(
-        AwsService service, string operation, string code, bool isTold, bool skewed, HttpResponseMessage response, DateTimeOffset now)
+        AwsService service, string operation, string code, string message, bool isTold, bool skewed, HttpResponseMessage response, DateTimeOffset now)
     {
         if (skewed)
         {
@@ -162,6 +162,8 @@ internal static class AwsError
                 $"Allow {service.ActionOf(operation)} in the IAM policy of the exporter's role.",
             _ when IsExpired(code) =>
                 "The session has expired: renew it (`aws sso login`, or new temporary keys) or give the exporter a role.",
+            "InvalidSignatureException" or "SignatureDoesNotMatch" when message.Contains("valid region", StringComparison.Ordinal) =>
+                "The region is not that of the endpoint: check region and endpoint_url.",
             "InvalidSignatureException" or "SignatureDoesNotMatch" =>
                 "The secret key does not belong to the access key, or something between the exporter and AWS changes requests.",
             "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidAccessKeyId" =>

@@ -13,24 +13,7 @@ public sealed class AwsCliErrorsTests : IAsyncLifetime
     SimulatorHost simulator = null!;
     AwsCli aws = null!;
 
-    /// <summary>Each operation that the exporter uses, with what it is called in policies.</summary>
-    static readonly Dictionary<string, (string[] Arguments, string Action)> Operations = new()
-    {
-        ["GetJobs"] = (["glue", "get-jobs"], "glue:GetJobs"),
-        ["GetJobRuns"] = (["glue", "get-job-runs", "--job-name", "music_streaming_validation"], "glue:GetJobRuns"),
-        ["ListMetrics"] = (["cloudwatch", "list-metrics", "--namespace", "AWS/S3"], "cloudwatch:ListMetrics"),
-        ["GetMetricData"] = (["cloudwatch", "get-metric-data", "--start-time", "2026-11-23T08:00:00Z", "--end-time", "2026-11-23T09:00:00Z", "--metric-data-queries", "[]"], "cloudwatch:GetMetricData"),
-        ["ListTables"] = (["dynamodb", "list-tables"], "dynamodb:ListTables"),
-        ["DescribeTable"] = (["dynamodb", "describe-table", "--table-name", "music_streaming_kpi"], "dynamodb:DescribeTable"),
-        ["ListBuckets"] = (["s3api", "list-buckets"], "s3:ListAllMyBuckets"),
-        ["GetBucketLocation"] = (["s3api", "get-bucket-location", "--bucket", "music-streaming-raw"], "s3:GetBucketLocation"),
-        ["GetBucketLifecycleConfiguration"] = (["s3api", "get-bucket-lifecycle-configuration", "--bucket", "music-streaming-raw"], "s3:GetLifecycleConfiguration"),
-        ["ListBucketMetricsConfigurations"] = (["s3api", "list-bucket-metrics-configurations", "--bucket", "music-streaming-raw"], "s3:GetMetricsConfiguration"),
-        ["GetCallerIdentity"] = (["sts", "get-caller-identity"], "sts:GetCallerIdentity"),
-        ["AssumeRole"] = (["sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/reader", "--role-session-name", "cli"], "sts:AssumeRole"),
-    };
-
-    public static TheoryData<string> Names => [.. Operations.Keys];
+    public static TheoryData<string> Names => [.. AwsCliOperations.All.Keys];
 
     public async ValueTask InitializeAsync()
     {
@@ -44,7 +27,7 @@ public sealed class AwsCliErrorsTests : IAsyncLifetime
     [MemberData(nameof(Names))]
     public async Task An_operation_that_no_policy_allows_is_denied_by_the_name_that_policies_have_for_it(string operation)
     {
-        var (arguments, action) = Operations[operation];
+        var (arguments, action) = AwsCliOperations.All[operation];
         await InjectAsync($$"""{"source": "*", "kind": "error", "status": 403, "match": "{{operation}}"}""");
 
         var error = await aws.RefusalAsync(arguments);
@@ -62,11 +45,11 @@ public sealed class AwsCliErrorsTests : IAsyncLifetime
     {
         await InjectAsync("""{"source": "*", "kind": "throttle", "count": 2}""");
 
-        var error = await aws.RefusalAsync(Operations[operation].Arguments);
+        var error = await aws.RefusalAsync(AwsCliOperations.All[operation].Arguments);
         Assert.Contains($"({code}) when calling the {operation} operation", error, StringComparison.Ordinal);
         Assert.EndsWith(message, error.TrimEnd(), StringComparison.Ordinal);
 
-        Assert.NotNull(await aws.AnswerAsync(new() { ["AWS_MAX_ATTEMPTS"] = "2" }, Operations[operation].Arguments));
+        Assert.NotNull(await aws.AnswerAsync(new() { ["AWS_MAX_ATTEMPTS"] = "2" }, AwsCliOperations.All[operation].Arguments));
     }
 
     [Theory]
@@ -80,14 +63,14 @@ public sealed class AwsCliErrorsTests : IAsyncLifetime
         var old = new AwsCredentials().Issue(AwsCredentials.AccountId, "reader", "cli", TimeProvider.System.GetUtcNow().AddHours(-2), TimeSpan.FromHours(1));
 
         Assert.Matches($@"\({code}\) when calling the {operation} operation", await aws.RefusalAsync(
-            new() { ["AWS_ACCESS_KEY_ID"] = old.AccessKeyId, ["AWS_SECRET_ACCESS_KEY"] = old.SecretAccessKey, ["AWS_SESSION_TOKEN"] = old.SessionToken }, Operations[operation].Arguments));
+            new() { ["AWS_ACCESS_KEY_ID"] = old.AccessKeyId, ["AWS_SECRET_ACCESS_KEY"] = old.SecretAccessKey, ["AWS_SESSION_TOKEN"] = old.SessionToken }, AwsCliOperations.All[operation].Arguments));
     }
 
     [Theory]
     [InlineData("GetJobRuns", "EntityNotFoundException")]
     [InlineData("DescribeTable", "ResourceNotFoundException")]
     public async Task What_is_in_another_region_is_not_there(string operation, string code) => Assert.Contains(
-        $"({code}) when calling the {operation} operation", await aws.RefusalAsync(new() { ["AWS_REGION"] = "eu-central-1" }, Operations[operation].Arguments), StringComparison.Ordinal);
+        $"({code}) when calling the {operation} operation", await aws.RefusalAsync(new() { ["AWS_REGION"] = "eu-central-1" }, AwsCliOperations.All[operation].Arguments), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("GetJobs", "UnknownOperationException")]
@@ -99,8 +82,8 @@ public sealed class AwsCliErrorsTests : IAsyncLifetime
     {
         await InjectAsync("""{"source": "*", "kind": "no_service", "region": "us-east-1"}""");
 
-        Assert.Matches($@"\(({code})\) when calling the {operation} operation", await aws.RefusalAsync(new() { ["AWS_REGION"] = "us-east-1" }, Operations[operation].Arguments));
-        Assert.NotNull(await aws.AnswerAsync(Operations[operation].Arguments));
+        Assert.Matches($@"\(({code})\) when calling the {operation} operation", await aws.RefusalAsync(new() { ["AWS_REGION"] = "us-east-1" }, AwsCliOperations.All[operation].Arguments));
+        Assert.NotNull(await aws.AnswerAsync(AwsCliOperations.All[operation].Arguments));
     }
 
     async Task InjectAsync(string fault)

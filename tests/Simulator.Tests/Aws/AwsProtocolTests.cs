@@ -211,6 +211,45 @@ public sealed class AwsProtocolTests : IAsyncLifetime
         Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("glue", 400, "InvalidSignatureException")]
+    [InlineData("cloudwatch", 400, "InvalidSignatureException")]
+    [InlineData("dynamodb", 400, "InvalidSignatureException")]
+    [InlineData("s3", 400, "AuthorizationHeaderMalformed")]
+    [InlineData("sts", 403, "SignatureDoesNotMatch")]
+    public async Task A_region_that_AWS_does_not_have_is_refused(string service, int status, string code)
+    {
+        foreach (var region in new[] { "eu-nowhere-9", "eu-west-9", "EU-WEST-1", "nowhere" })
+        {
+            using var client = Client(region: region);
+            using var answer = await CallAsync(client, service);
+
+            var message = service == "s3"
+                ? $"The authorization header is malformed; the region '{region}' is wrong; expecting 'eu-west-1'"
+                : "Credential should be scoped to a valid region.";
+            Assert.Equal(status, (int)answer.StatusCode);
+            Assert.Equal((code, message), await ErrorAsync(answer));
+        }
+    }
+
+    /// <summary>By a clock that only some of them tolerate.</summary>
+    [Theory]
+    [InlineData("glue", false)]
+    [InlineData("cloudwatch", false)]
+    [InlineData("dynamodb", false)]
+    [InlineData("s3", true)]
+    [InlineData("sts", true)]
+    public async Task A_clock_that_is_ten_minutes_wrong_is_refused_by_the_services_that_tolerate_five(string service, bool isTaken)
+    {
+        foreach (var minutes in new[] { -10, 10 })
+        {
+            using var client = Client(late: TimeSpan.FromMinutes(minutes));
+            using var answer = await CallAsync(client, service);
+
+            Assert.Equal(isTaken, answer.StatusCode == HttpStatusCode.OK);
+        }
+    }
+
     [Fact]
     public async Task S3_says_that_a_token_has_expired()
     {

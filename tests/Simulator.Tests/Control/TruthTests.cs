@@ -71,6 +71,24 @@ public sealed class TruthTests : IAsyncLifetime
         Assert.True(truth.GetProperty("glue_job_runs").EnumerateArray().All(row => row.GetProperty("dpu_seconds").GetDouble() > 0));
     }
 
+    /// <summary>Its retry starts after the interval, too.</summary>
+    [Theory]
+    [InlineData(4.5, 0)]
+    [InlineData(12, 1)]
+    public async Task Of_a_Glue_run_that_Glue_itself_retried_only_the_last_attempt_is_its_outcome(double seconds, int outcomes)
+    {
+        var start = simulator.Time.GetUtcNow();
+        await simulator.ControlAsync(HttpMethod.Post, "/incidents", """{"name": "glue_failure"}""");
+        simulator.Time.Advance(TimeSpan.FromSeconds(seconds));
+        var truth = await simulator.ControlAsync(HttpMethod.Get, $"/truth?from={start:yyyy-MM-ddTHH:mm:ssZ}&to={simulator.Time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ}");
+
+        var failed = Assert.Single(truth.GetProperty("glue_job_runs").EnumerateArray(), row => Text(row, "state") == "FAILED");
+        Assert.Equal("music_streaming_catalog_export", Text(failed, "job_name"));
+        Assert.Equal((outcomes, 1), (failed.GetProperty("count").GetInt32(), failed.GetProperty("retries").GetInt32()));
+        // Each of them ran three seconds on four DPUs.
+        Assert.Equal(12 * (outcomes + 1), failed.GetProperty("dpu_seconds").GetDouble());
+    }
+
     [Fact]
     public async Task Two_halves_make_the_whole()
     {

@@ -96,9 +96,13 @@ public sealed class IncidentsTests(ITestOutputHelper output)
         _ => ScaledTimes.Edit(path, text),
     };
 
+    /// <remarks>
+    /// Without the alerts about the monitoring itself: ExporterDown fires after five seconds here, CollectorFailing after ten, for which a
+    /// machine that is busy with other tests may well leave the exporter waiting. No incident is meant to fire them.
+    /// </remarks>
     private static async Task<IReadOnlyList<string>> FiringAsync(PrometheusClient prometheus) =>
     [
-        .. (await prometheus.QueryAsync("""ALERTS{alertstate="firing", alertname!="Watchdog"}""")).Select(sample =>
+        .. (await prometheus.QueryAsync("""ALERTS{alertstate="firing", family!="exporter"}""")).Select(sample =>
             string.Join(' ', SubjectLabels
                 .Where(label => sample.Labels.TryGetProperty(label, out _))
                 .Select(label => $"{label}={sample.Labels.GetProperty(label).GetString()}")

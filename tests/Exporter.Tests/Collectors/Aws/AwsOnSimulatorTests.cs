@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net.Http.Json;
+using System.Reflection;
 using System.Text.Json;
+using Amazon;
 using Amazon.Runtime;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -203,6 +205,46 @@ public sealed class AwsOnSimulatorTests
             .Counted(collector.Metrics.Single(metric => metric.Name == family)).Where(series => series.Labels[0] == first).Sum(series => series.Value[0]);
     }
 
+    /// <summary>An incident's run that fails at once, and the next scheduled one: Glue starts both again, and the retries fail, too.</summary>
+    [Fact]
+    public async Task Glue_runs_are_counted_as_they_ended_for_good_when_Glue_itself_retries()
+    {
+        const string Export = "music_streaming_catalog_export";
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 6, 0, 20, TimeSpan.Zero));
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
+        using var http = new HttpClient { BaseAddress = simulator.Address };
+        using var ledger = new TemporaryLedger(time);
+        var start = time.GetUtcNow();
+        var jobs = AwsCollectors.For(
+            Collection(simulator.Address) with { Glue = new(name => name == Export, (_, fromBaseline) => fromBaseline, Minute, Minute) },
+            new(ledger.Ledger, time, NullLoggerFactory.Instance, (_, _) => { }), new(), Keys).OfType<GlueJobs>().Single();
+        await jobs.CollectAsync(default);
+        for (var minute = 1; minute <= 58; minute++)
+        {
+            if (minute == 10)
+                (await http.PostAsJsonAsync(new Uri("simulator/incidents", UriKind.Relative), new { name = "glue_failure" })).EnsureSuccessStatusCode();
+            if (minute == 30)
+                (await http.DeleteAsync(new Uri("simulator/incidents/glue_failure", UriKind.Relative))).EnsureSuccessStatusCode();
+            time.Advance(Minute);
+            await jobs.CollectAsync(default);
+        }
+
+        var truth = (await http.GetFromJsonAsync<JsonElement>(
+            new Uri($"simulator/truth?from={start:yyyy-MM-ddTHH:mm:ssZ}&to={time.GetUtcNow():yyyy-MM-ddTHH:mm:ssZ}", UriKind.Relative)))
+            .GetProperty("glue_job_runs").EnumerateArray().Where(row => row.GetProperty("job_name").GetString() == Export).ToList();
+
+        Assert.Equal(2, Truth("count", "FAILED"));
+        Assert.Equal((Truth("count", "FAILED"), Truth("count", "SUCCEEDED")), (Counted("aws_glue_job_runs_total", "FAILED"), Counted("aws_glue_job_runs_total", "SUCCEEDED")));
+        Assert.Equal((2, Truth("retries", "FAILED")), (Truth("retries"), Counted("aws_glue_job_retries_total")));
+        Assert.Equal(Truth("dpu_seconds"), Counted("aws_glue_job_dpu_seconds_total"));
+
+        double Truth(string what, string? state = null) =>
+            truth.Where(row => state is null || row.GetProperty("state").GetString() == state).Sum(row => row.GetProperty(what).GetDouble());
+
+        double Counted(string family, string? state = null) => ledger.Ledger.For("aws/123456789012/eu-west-1")
+            .Counted(jobs.Metrics.Single(metric => metric.Name == family)).Where(series => state is null || series.Labels[1] == state).Sum(series => series.Value[0]);
+    }
+
     [Theory]
     [InlineData("SIMULATOR", "wrong-secret")]
     [InlineData("somebody", "simulator-secret")]
@@ -344,18 +386,6 @@ public sealed class AwsOnSimulatorTests
         }
         Assert.Equal(collectors, string.Join(", ", failed.Select(one => one.Collector).Order()));
         Assert.All(failed, one => Assert.Equal((service, code), (one.Told.Service, one.Told.Code)));
-
-        static async Task<AwsException?> FailureAsync(ICollector collector)
-        {
-            try
-            {
-                return (AwsException?)(await collector.FetchAsync(default)).Failure;
-            }
-            catch (AwsException e)
-            {
-                return e;
-            }
-        }
     }
 
     [Theory]
@@ -367,18 +397,105 @@ public sealed class AwsOnSimulatorTests
     {
         await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
         var wrong = new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddSeconds(seconds));
+        var outcomes = new ConcurrentQueue<string>();
         using var ledger = new TemporaryLedger(wrong);
         var collectors = AwsCollectors.For(
             Collection(simulator.Address) with { Source = Collection(simulator.Address).Source with { AccountId = "123456789012" } },
-            new(ledger.Ledger, wrong, NullLoggerFactory.Instance, (_, _) => { }), new(), Keys, new() { Retries = 2, Delay = TimeSpan.Zero });
+            new(ledger.Ledger, wrong, NullLoggerFactory.Instance, (_, outcome) => outcomes.Enqueue(outcome)), new(), Keys, new() { Retries = 2, Delay = TimeSpan.Zero });
 
         await collectors.OfType<CloudWatchDiscovery>().Single().CollectAsync(default);
+        var refused = outcomes.Count(outcome => outcome != "ok");
         var metrics = await collectors.OfType<CloudWatchCollector>().Single().CollectAsync(default);
 
         // What AWS has of the last minutes, whatever this machine takes the time to be.
         Assert.Contains(metrics.Samples, sample => sample.Gauge.Name == "aws_dynamodb_request_latency_seconds");
         var newest = metrics.Samples.Where(sample => sample.Gauge.Name == "aws_dynamodb_metrics_timestamp_seconds").Max(sample => sample.Value);
         Assert.InRange(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() - newest, 60, 400);
+        // Refused was what began side by side, and nothing since: it is signed by AWS's time.
+        Assert.InRange(refused, 1, outcomes.Count / 2);
+        Assert.Equal(refused, outcomes.Count(outcome => outcome != "ok"));
+    }
+
+    /// <summary>By a clock that S3 and STS still tolerate; whoever answers first tells the time.</summary>
+    [Theory]
+    [InlineData("Glue", "error ok ok")]
+    [InlineData("CloudWatch", "error ok ok")]
+    [InlineData("DynamoDB", "error ok ok")]
+    [InlineData("S3", "ok ok")]
+    [InlineData("STS", "ok ok")]
+    public async Task A_clock_that_is_ten_minutes_wrong_is_refused_once_at_most(string first, string expected)
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        foreach (var minutes in (int[])[-10, 10])
+        {
+            var outcomes = new ConcurrentQueue<string>();
+            using var source = new AwsSource(
+                Collection(simulator.Address).Source, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddMinutes(minutes)), outcomes.Enqueue, Keys,
+                new() { Retries = 1, Delay = TimeSpan.Zero });
+
+            await (first switch
+            {
+                "Glue" => source.Glue.GetJobsAsync(new(), default),
+                "CloudWatch" => source.CloudWatch.ListMetricsAsync(new("AWS/S3", null, []), default),
+                "DynamoDB" => source.DynamoDb.ListTablesAsync(null, default),
+                "S3" => source.S3.ListBucketsAsync("eu-west-1", null, 10, default),
+                _ => (Task)source.GetIdentityAsync(default),
+            });
+            await source.Glue.GetJobsAsync(new(), default);
+
+            Assert.Equal(expected, string.Join(' ', outcomes));
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("123456789012")]
+    public async Task A_region_that_AWS_does_not_have_is_told_as_such(string? accountId)
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        using var ledger = new TemporaryLedger(TimeProvider.System);
+        var settings = Collection(simulator.Address, region: "eu-nowhere-9");
+        var collectors = AwsCollectors.For(
+            settings with { Source = settings.Source with { AccountId = accountId } },
+            new(ledger.Ledger, TimeProvider.System, NullLoggerFactory.Instance, (_, _) => { }), new(), Keys);
+
+        foreach (var collector in collectors.Where(collector => collector is not CloudWatchCollector)) // It asks for what the others find.
+        {
+            var error = await FailureAsync(collector);
+
+            Assert.NotNull(error);
+            Assert.Contains(error.Code, (string[])["SignatureDoesNotMatch", "InvalidSignatureException", "AuthorizationHeaderMalformed"]);
+            Assert.Contains("region", error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret key", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Every_region_that_the_SDK_knows_is_one_of_the_simulators()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null }, default);
+        // Its list holds whatever region it was once asked for, too.
+        var regions = typeof(RegionEndpoint).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Where(field => field.FieldType == typeof(RegionEndpoint)).Select(field => ((RegionEndpoint)field.GetValue(null)!).SystemName).ToList();
+        Assert.Contains("us-gov-west-1", regions);
+
+        foreach (var region in regions)
+        {
+            using var source = new AwsSource(Collection(simulator.Address, region: region).Source, TimeProvider.System, keys: Keys);
+            Assert.Equal($"aws/123456789012/{region}", (await source.GetIdentityAsync(default)).Scope);
+        }
+    }
+
+    private static async Task<AwsException?> FailureAsync(ICollector collector)
+    {
+        try
+        {
+            return (AwsException?)(await collector.FetchAsync(default)).Failure;
+        }
+        catch (AwsException e)
+        {
+            return e;
+        }
     }
 
     private static AwsCollection Collection(Uri simulator, AwsRole? role = null, string region = "eu-west-1") => new()

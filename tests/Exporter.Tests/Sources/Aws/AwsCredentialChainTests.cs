@@ -281,6 +281,29 @@ public sealed partial class AwsCredentialChainTests : IDisposable
             Assert.Equal(ofGlue, request.Path.StartsWith("/of-glue", StringComparison.Ordinal)));
     }
 
+    /// <summary>AWS's own hosts are asked for through a proxy, which sees their names and lets nothing out.</summary>
+    [Theory]
+    [InlineData("nothing", "", "glue.eu-west-1.amazonaws.com:443")]
+    [InlineData("variable", "", "glue-fips.eu-west-1.amazonaws.com:443")]
+    [InlineData("profile", "", "glue-fips.eu-west-1.amazonaws.com:443")]
+    [InlineData("nothing", "web", "sts.eu-central-1.amazonaws.com:443")]
+    [InlineData("variable", "web", "sts-fips.eu-central-1.amazonaws.com:443")]
+    [InlineData("profile", "web", "sts-fips.eu-central-1.amazonaws.com:443")]
+    public async Task FIPS_hosts_are_asked_when_the_environment_or_the_shared_profile_wants_them(string wanted, string means, string host)
+    {
+        Use(means);
+        environment["HTTPS_PROXY"] = "{aws}";
+        if (wanted == "variable")
+            environment["AWS_USE_FIPS_ENDPOINT"] = "true";
+        if (wanted == "profile")
+            Write(".aws/config", "[default]\nuse_fips_endpoint = true\n");
+        await using var aws = await FakeAws.StartAsync((context, _) => AwsSourceTests.Fail(context, 502, ""));
+
+        await using var exporter = await StartAsync(aws, Source() + "    account_id: \"123456789012\"\n", endpoint: false);
+
+        await UntilAsync(exporter, () => aws.Requests.Any(request => request.Headers["Host"] == host));
+    }
+
     private static (string Suffix, DateTimeOffset Expires) Lasting() =>
         (Interlocked.Increment(ref issued).ToString(CultureInfo.InvariantCulture), TimeProvider.System.GetUtcNow().AddHours(1));
 

@@ -1,7 +1,9 @@
 using System.IO.Compression;
+using System.Reflection;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
+using PipelineExporter.Simulator.Tests.Aws;
 using PipelineExporter.Sources.Aws;
 
 namespace PipelineExporter.Tests.Sources.Aws;
@@ -63,6 +65,23 @@ public sealed class AwsOperationsTests
         foreach (var operation in Xml)
             rows.Add(operation, "its own type", """{"hunter2":1}""");
         return rows;
+    }
+
+    /// <summary>What it uses is what its interfaces to AWS have, by the names of their methods; STS is asked through the SDK's client.</summary>
+    [Fact]
+    public void Every_operation_that_the_exporter_uses_is_tried_here_and_by_AWSs_own_command_line()
+    {
+        var used = typeof(AwsSource).Assembly.GetTypes()
+            .Where(type => type.Namespace == typeof(AwsSource).Namespace && type.Name.EndsWith("Api", StringComparison.Ordinal))
+            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
+            .Where(method => method.Name.EndsWith("Async", StringComparison.Ordinal)).Select(method => method.Name[..^"Async".Length])
+            .Concat(["GetCallerIdentity", "AssumeRole"]).Order(StringComparer.Ordinal).ToList();
+
+        Assert.Equal(used, Operations.Keys.Select(operation => operation.Split(' ')[1]).Order(StringComparer.Ordinal));
+        Assert.Equal(used, AwsCliOperations.All.Keys.Order(StringComparer.Ordinal));
+        var services = new[] { AwsService.Glue, AwsService.CloudWatch, AwsService.DynamoDb, AwsService.S3, AwsService.SecurityToken }.ToDictionary(service => service.Id);
+        Assert.All(Operations.Keys.Select(operation => operation.Split(' ')), name =>
+            Assert.Equal(services[name[0]].ActionOf(name[1]), AwsCliOperations.All[name[1]].Action));
     }
 
     [Theory]
