@@ -59,7 +59,7 @@ public sealed class SpendTests
 
     [Fact]
     public void What_is_left_is_never_exceeded_and_nobody_gets_anything_of_it_that_a_more_important_group_of_any_region_lacks() =>
-        Gen.Select(Gen.Double[0, 10].Array[3].Array[1, 4], Gen.Double[0, 40], Gen.Double[0.001, 1]).Sample((regions, limit, part) =>
+        Gen.Select(Gen.Int[0, 10_000].Select(thousandths => thousandths / 1000.0).Array[3].Array[1, 4], Gen.Double[0, 40], Gen.Double[0.001, 1]).Sample((regions, limit, part) =>
         {
             var (budget, now, span) = (Budget(), Midnight + (Day * (1 - part)), Day * part);
             var groups = regions.Select(Costs).ToList();
