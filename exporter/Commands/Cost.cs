@@ -98,10 +98,10 @@ internal static class Cost
         ];
     }
 
-    // The brake is of the account: its regions share the limit, in proportion to what they plan.
+    // The brake is of the account: the lowest limit holds for all of its regions, and their groups are slowed down in one order.
     private static async Task TellBrakeAsync(Estimate estimate, IReadOnlyList<Estimate> account, TextWriter output)
     {
-        if (estimate.Settings.MaxUsdPerDay is not { } limit)
+        if (account.Min(one => one.Settings.MaxUsdPerDay) is not { } limit)
             return;
         var total = account.Sum(one => one.Total);
         var together = account.Count > 1 ? $"the {account.Count} regions of account {estimate.Account}, {Usd(total)} USD a day together" : null;
@@ -111,11 +111,11 @@ internal static class Cost
             return;
         }
 
-        var planned = account.Sum(one => one.Metrics);
-        var share = planned > 0 ? estimate.Metrics / planned : 1;
-        var slowed = SpendBrake.Intervals(estimate.CloudWatch.Costs, ((double)limit - account.Sum(one => one.Requests)) * share, Day)
-            .Where(group => group.Value != group.Key.Interval)
-            .Select(group => group.Value is { } interval ? $"{group.Key.Name} every {interval.TotalMinutes.ToString("0", CultureInfo.InvariantCulture)}m" : $"{group.Key.Name} not at all");
+        var intervals = SpendBrake.Intervals(account.SelectMany(one => one.CloudWatch.Costs), (double)limit - account.Sum(one => one.Requests), Day);
+        var slowed = estimate.CloudWatch.Groups
+            .Where(group => intervals[group] != group.Interval)
+            .Select(group => intervals[group] is { } interval ? $"{group.Name} every {interval.TotalMinutes.ToString("0", CultureInfo.InvariantCulture)}m" : $"{group.Name} not at all")
+            .DefaultIfEmpty("no group of this region is slowed down");
         await output.WriteLineAsync($"max_usd_per_day: {limit} is exceeded{(together is null ? "" : $" by {together}")}: {string.Join(", ", slowed)}.");
     }
 
@@ -149,10 +149,7 @@ internal static class Cost
         /// <summary>US dollars a day for requests.</summary>
         public double Requests => Plans.Sum(one => one.Plan.Requests.Sum(planned => planned.UsdADay));
 
-        /// <summary>US dollars a day for CloudWatch's metrics.</summary>
-        public double Metrics => CloudWatch.Costs.Sum(cost => cost.UsdPerDay);
-
-        public double Total => Requests + Metrics;
+        public double Total => Requests + CloudWatch.Costs.Sum(cost => cost.UsdPerDay);
 
         public IEnumerable<string> Problems =>
             Plans.Where(one => one.Plan.Problem is not null).Select(one => $"{one.Collector.Name} could not be looked at: {one.Plan.Problem}");

@@ -46,7 +46,7 @@ internal sealed class AwsSettings(Section s)
 
     /// <summary>Null: no limit.</summary>
     public decimal? MaxUsdPerDay { get; } = s.MaybeValue("max_usd_per_day", Values.Usd, "no limit",
-        "What requests to this account may cost a UTC day. Near it, the least important groups of metrics are asked less often; past it, none is.");
+        "What requests to this account may cost a UTC day, all its regions together. Near it, the least important groups of metrics are asked less often, or not at all; past it, nothing is asked that is billed, but for one look at what there is after a restart. CloudWatch's metrics of an Airflow's workers are not held by it.");
 
     public GlueSettings? Glue { get; } = s.Child("glue", x => new GlueSettings(x), "Glue jobs.");
 

@@ -58,6 +58,7 @@ internal static class AwsCollectors
         var source = new AwsSource(
             settings.Source, context.Time, outcome => context.CountRequest(settings.Source.FullName, outcome), keys,
             (resilience ?? new()) with { AttemptTimeout = settings.Timeout }, claim: scope => context.Ledger.Claim(scope, settings.Source.FullName));
+        var spend = new AwsSpend(source, budgets, context.Ledger, settings.MaxUsdPerDay);
         var collectors = ImmutableArray.CreateBuilder<ICollector>();
         var groups = ImmutableArray.CreateBuilder<CloudWatchGroup>();
         CloudWatchPlan? plan = null;
@@ -73,7 +74,7 @@ internal static class AwsCollectors
         if (settings.S3 is { } s3)
         {
             var catalog = new S3BucketCatalog(source, s3.IsSelected, s3.PollInterval, context.Time);
-            var buckets = new S3Buckets(source, catalog, s3.PollInterval, context.Logs.CreateLogger<S3Buckets>());
+            var buckets = new S3Buckets(source, catalog, s3.PollInterval, context.Logs.CreateLogger<S3Buckets>()) { IsExhausted = () => spend.IsExhausted };
             collectors.Add(buckets);
             if (s3.StorageInterval is { } storage)
                 groups.Add(new S3StorageGroup(catalog.Watched, storage));
@@ -98,7 +99,6 @@ internal static class AwsCollectors
 
         // Without any group it still counts what the others ask for.
         plan = new CloudWatchPlan(groups.DrainToImmutable());
-        var spend = new AwsSpend(source, budgets, context.Ledger, settings.MaxUsdPerDay);
         collectors.Add(new CloudWatchDiscovery(source, plan, context.Ledger, spend));
         collectors.Add(new CloudWatchCollector(
             source, plan, context.Ledger, spend, context.Time, context.Logs.CreateLogger<CloudWatchCollector>()));

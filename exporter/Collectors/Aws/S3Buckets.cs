@@ -51,6 +51,7 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
 
     private readonly AccessDenials denials = new(source.Name, log);
     private (string Bucket, string Filter)[] filters = [];
+    private S3BucketsSnapshot? last;
 
     public override string Name => "s3_buckets";
 
@@ -66,6 +67,9 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
     ];
 
     public override TimeSpan Interval => interval;
+
+    /// <summary>Whether nothing may be asked that is billed, as all of this is. What is known stays; without anything it is asked for all the same.</summary>
+    public Func<bool> IsExhausted { get; init; } = () => false;
 
     /// <summary>Every configuration of request metrics, as it was read last.</summary>
     public IReadOnlyList<(string Bucket, string Filter)> Filters => Volatile.Read(ref filters);
@@ -87,12 +91,14 @@ internal sealed class S3Buckets(AwsSource source, S3BucketCatalog catalog, TimeS
     protected internal override async Task<S3BucketsSnapshot> CollectAsync(CancellationToken cancellationToken)
     {
         await source.GetIdentityAsync(cancellationToken);
+        if (last is not null && IsExhausted())
+            return last with { Failure = null };
         var list = await catalog.RefreshAsync(cancellationToken);
         var names = list.Buckets.Keys.ToList();
         var metrics = await EachResource.AskAsync(names, FilterIdsAsync, cancellationToken);
         var rules = await EachResource.AskAsync(names, source.S3.GetBucketLifecycleConfigurationAsync, cancellationToken);
         Volatile.Write(ref filters, FiltersOf(list, metrics));
-        return new(
+        return last = new(
             [
                 .. list.Buckets.Values.Where(bucket => !metrics.Gone.Contains(bucket.Name) && !rules.Gone.Contains(bucket.Name)).Select(bucket =>
                     new WatchedBucket(bucket.Name, bucket.CreatedAt, metrics.Given.GetValueOrDefault(bucket.Name), rules.Given.GetValueOrDefault(bucket.Name))),

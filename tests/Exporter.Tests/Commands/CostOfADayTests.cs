@@ -87,6 +87,37 @@ public sealed partial class CostOfADayTests : IDisposable
         double Part(string group) => billed[group] / groups[group].ADay;
     }
 
+    [Fact]
+    public async Task When_all_is_spent_nothing_is_asked_that_is_billed_until_midnight()
+    {
+        await using var simulator = await SimulatorHost.StartAsync(new() { ListenAddress = "127.0.0.1:0", SmtpListenAddress = null, Time = time }, default);
+        var collectors = CollectorsOf(Configuration(simulator, limit: 0.0001));
+        // The brake knows of what a collection spent at the next one.
+        await OnceAsync();
+        await OnceAsync();
+        var asked = Billed();
+        Assert.Contains(asked, operation => operation.Key == "ListBuckets");
+
+        for (var hour = 0; hour < 4; hour++)
+            await OnceAsync();
+        Assert.Equal(asked, Billed());
+
+        time.Advance(TimeSpan.FromDays(1) - time.GetUtcNow().TimeOfDay);
+        await OnceAsync();
+        await OnceAsync();
+        Assert.All(Billed(), operation => Assert.True(operation.Value > asked[operation.Key], operation.Key));
+
+        async Task OnceAsync()
+        {
+            time.Advance(TimeSpan.FromHours(1));
+            foreach (var collector in collectors)
+                Assert.Null((await collector.FetchAsync(default)).Failure);
+        }
+
+        Dictionary<string, double> Billed() => Counted(collectors, "pipeline_exporter_aws_requests_total")
+            .Where(one => AwsPrices.Request(one.Labels[0], one.Labels[1]) > 0 || one.Labels[1] == "GetMetricData").ToDictionary(one => one.Labels[1], one => one.Value);
+    }
+
     // Nobody advances the clock for a request that waits for its turn. Under a limit Glue's runs are read seldom: they cost nothing, but time.
     private static ExporterConfiguration Configuration(SimulatorHost simulator, double? limit = null) => ExporterConfiguration.Parse($$"""
         aws:

@@ -36,6 +36,8 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, Ledger ledg
     private double pending;
     private double left = double.PositiveInfinity;
 
+    private AwsBudget Budget => budgets.Of(source.AccountId!, StoredOfAccount);
+
     public static IReadOnlyList<MetricDesc> Metrics { get; } = [Requests, Cost, Brake, Limit, Today];
 
     /// <summary>Works out how fast each group may go on.</summary>
@@ -47,13 +49,8 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, Ledger ledg
         if (today != day)
             (today, spent) = (day, today == default ? spent : 0);
 
-        var (account, share, lowest) = budgets.Of(source.AccountId!, StoredOfAccount)
-            .Report(source.Identity!.Scope, day, spent.Value, groups.Sum(group => group.UsdPerDay), limit);
-        left = lowest is { } most ? (most - account) * share : double.PositiveInfinity;
-        var untilMidnight = TimeSpan.FromDays(1) - now.UtcDateTime.TimeOfDay;
-        var speed = lowest is null
-            ? groups.ToDictionary(group => group.Group, group => (TimeSpan?)group.Group.Interval)
-            : SpendBrake.Intervals(groups, left, untilMidnight);
+        var (account, lowest, speed) = Budget.Report(source.Identity!.Scope, now, spent.Value, groups, limit);
+        left = lowest - account ?? double.PositiveInfinity;
 
         samples.Clear();
         samples.Add(new(Today, [], account));
@@ -63,13 +60,14 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, Ledger ledg
         return speed;
     }
 
-    /// <summary>Those that are left money for, the important ones first.</summary>
-    public List<PlannedQuestion> Afford(List<PlannedQuestion> due)
+    /// <summary>Those that there is money for, the important ones first; it is kept for them.</summary>
+    public List<PlannedQuestion> Afford(List<PlannedQuestion> due, DateTimeOffset now)
     {
-        var usd = CloudWatchCost.Billed(due.Select(question => question.Query)) * AwsPrices.Metric;
-        if (usd <= left)
+        var wanted = CloudWatchCost.Billed(due.Select(question => question.Query)) * AwsPrices.Metric;
+        var usd = Budget.Take(source.Identity!.Scope, now, wanted);
+        if (usd >= wanted)
             return due;
-        var most = (int)(Math.Max(0, left) / AwsPrices.Metric);
+        var most = (int)(usd / AwsPrices.Metric);
         return
         [
             .. due.GroupBy(question => (object)question.Query.Metric, ReferenceEqualityComparer.Instance)
@@ -112,7 +110,7 @@ internal sealed class AwsSpend(AwsSource source, AwsBudgets budgets, Ledger ledg
             counted[operation] = count;
     }
 
-    /// <summary>Nothing may be asked any more that is billed.</summary>
+    /// <summary>All of the account's money of the day is spent: nothing may be asked any more that is billed.</summary>
     public bool IsExhausted => left <= 0;
 
     public IEnumerable<GaugeSample> Samples() => samples;

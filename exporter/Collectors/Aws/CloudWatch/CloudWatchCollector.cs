@@ -96,7 +96,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
         var now = source.Clock.UtcNow;
 
         var speed = spend.Apply(plan.Costs, state, now);
-        var requests = CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now))).ToList();
+        var requests = CloudWatchRequest.Pack(spend.Afford(Due(state, speed, now), now)).ToList();
         await AskAsync(requests, state, speed, now, cancellationToken);
         if (requests.Count > 0)
             Follow(state, now);

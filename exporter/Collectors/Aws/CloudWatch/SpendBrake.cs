@@ -4,47 +4,40 @@ namespace PipelineExporter.Collectors.Aws.CloudWatch;
 internal sealed record GroupCost(CloudWatchGroup Group, double UsdPerDay)
 {
     public double UsdPer(TimeSpan span) => UsdPerDay * (span / TimeSpan.FromDays(1));
+
+    /// <param name="interval">As it is now; null for a group that stands still.</param>
+    public double UsdPer(TimeSpan span, TimeSpan? interval) => interval is { } now ? UsdPer(span) * (Group.Interval / now) : 0;
 }
 
 /// <summary>
-/// Makes what is left of a day's money last until its end: every group gets enough for one question an hour, the important ones
-/// first; then each, in the same order, as much as it takes for its own interval. Whoever comes last is slowed down, or stands still;
-/// groups of the same importance are slowed down by the same factor.
+/// Makes what is left of a day's money last until its end: in order of importance each group gets as much as it takes for its own
+/// interval. Whoever comes last is slowed down, or stands still; groups of the same importance are slowed down by the same factor.
 /// </summary>
 internal static class SpendBrake
 {
-    private static readonly TimeSpan Slowest = TimeSpan.FromHours(1);
+    /// <summary>What would be asked for less often stands still.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
 
+    /// <param name="groups">Of all regions that share the money.</param>
     /// <param name="usd">What is left of the day's money.</param>
     /// <param name="left">What is left of the day.</param>
     /// <returns>By group the interval from now on; null for one that stands still.</returns>
-    public static Dictionary<CloudWatchGroup, TimeSpan?> Intervals(IReadOnlyList<GroupCost> groups, double usd, TimeSpan left)
+    public static Dictionary<CloudWatchGroup, TimeSpan?> Intervals(IEnumerable<GroupCost> groups, double usd, TimeSpan left)
     {
-        var granted = new Dictionary<CloudWatchGroup, double>();
-        var inOrder = groups.GroupBy(cost => cost.Group.Importance).OrderByDescending(equals => equals.Key).ToList();
-        foreach (var equals in inOrder)
-            Grant(equals, cost => cost.UsdPer(left) * Math.Min(1, cost.Group.Interval / Slowest));
-        foreach (var equals in inOrder)
-            Grant(equals, cost => cost.UsdPer(left) - granted[cost.Group]);
-        return groups.ToDictionary(cost => cost.Group, IntervalOf);
-
-        void Grant(IEnumerable<GroupCost> equals, Func<GroupCost, double> wanted)
+        var intervals = new Dictionary<CloudWatchGroup, TimeSpan?>();
+        foreach (var equals in groups.GroupBy(cost => cost.Group.Importance).OrderByDescending(equals => equals.Key))
         {
-            var wishes = equals.Select(cost => (cost.Group, Usd: wanted(cost))).ToList();
-            var sum = wishes.Sum(wish => wish.Usd);
-            var part = sum > 0 ? Math.Clamp(usd / sum, 0, 1) : 1;
-            foreach (var wish in wishes)
-                granted[wish.Group] = granted.GetValueOrDefault(wish.Group) + (wish.Usd * part);
-            usd -= sum * part;
+            var wanted = equals.Sum(cost => cost.UsdPer(left));
+            var part = wanted > 0 ? Math.Clamp(usd / wanted, 0, 1) : 1;
+            foreach (var cost in equals)
+                intervals[cost.Group] = cost.UsdPerDay > 0 ? Slowed(cost.Group.Interval, part) : cost.Group.Interval;
+            usd -= wanted * part;
         }
 
-        TimeSpan? IntervalOf(GroupCost cost)
-        {
-            var (wanted, grant) = (cost.UsdPer(left), granted[cost.Group]);
-            return wanted <= grant * (1 + 1e-9) ? cost.Group.Interval
-                : grant <= 0 ? null
-                : cost.Group.Interval * Math.Min(wanted / grant, Longest / cost.Group.Interval);
-        }
+        return intervals;
     }
+
+    // Not for what is lost in rounding.
+    private static TimeSpan? Slowed(TimeSpan interval, double part) =>
+        part > 1 - 1e-9 ? interval : part < interval / Longest ? null : interval / part;
 }

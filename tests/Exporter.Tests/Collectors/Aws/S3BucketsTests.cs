@@ -253,6 +253,28 @@ public sealed class S3BucketsTests : IAsyncLifetime
         Assert.Equal([("a", "h"), ("b", "f"), ("c", "f")], collector.Filters.Order());
     }
 
+    [Fact]
+    public async Task When_the_days_money_is_spent_nothing_is_asked_any_more_and_what_was_known_stays()
+    {
+        stores.Buckets.AddRange([new("a", FilterIds: ["f"]), new("b")]);
+        var exhausted = true;
+        var collector = new S3Buckets(stores.Source, stores.BucketCatalog(), TimeSpan.FromMinutes(15), log) { IsExhausted = () => exhausted };
+        stores.Interfere = (operation, _) => operation == "ListBuckets" ? FakeStores.S3Error(500, "InternalError") : null;
+        await Assert.ThrowsAsync<AwsException>(() => PublishedAsync(collector));
+        stores.Interfere = (_, _) => null;
+        var published = await PublishedAsync(collector); // without it nothing would be known
+        var asked = stores.Asked.Count;
+
+        stores.Buckets.RemoveAll(bucket => bucket.Name == "b");
+        stores.Time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(published, await PublishedAsync(collector));
+        Assert.Equal([("a", "f")], collector.Filters);
+        Assert.Equal(asked, stores.Asked.Count);
+
+        exhausted = false;
+        Assert.DoesNotContain("aws_s3_lifecycle_rules{b}", await PublishedAsync(collector));
+    }
+
     [Theory]
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><Name>hunter2")]
     [InlineData("application/xml", "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name><CreationDate>hunter2</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>")]
