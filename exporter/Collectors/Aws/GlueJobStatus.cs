@@ -19,7 +19,7 @@ internal sealed record GlueJobStatus(GlueJob Job)
 
     private static readonly MetricDesc OldestRunningForDesc = MetricDesc.Gauge(
         "aws_glue_job_oldest_running_duration_seconds",
-        "How long that run had been running when the job's runs were last read. Compare this with a limit: until they are read again, the run may have ended.", "job_name");
+        "How long the oldest run of the job had been running, not waiting or starting, when its runs were last read. Compare this with a limit: until they are read again, the run may have ended.", "job_name");
 
     private static readonly MetricDesc OldestWaitingDesc = MetricDesc.Gauge(
         "aws_glue_job_oldest_waiting_start_timestamp_seconds", "Since when the run of the job waits for resources, or starts, that has done so longest.", "job_name");
