@@ -269,7 +269,7 @@ internal sealed partial class CloudWatchCollector(AwsSource source, CloudWatchPl
             samples.Add(new(FailedMetrics, labels, metrics.Count(metric => metric.HasFailed)));
             samples.Add(new(ConfiguredInterval, labels, group.Interval.TotalSeconds));
             samples.Add(new(IntervalNow, labels, speed[group]?.TotalSeconds ?? double.PositiveInfinity));
-            var fresh = group.Shown([.. metrics.Where(metric => metric.At is { } at && metric.IsFresh(at, now, speed[group] ?? group.Interval))]).ToList();
+            var fresh = group.Shown([.. metrics.Where(metric => metric.At is { } at && metric.IsFresh(at, now, speed[group] ?? group.Interval))]);
             samples.AddRange(fresh.Select(metric => new GaugeSample(metric.Query.Target, metric.Query.Labels, metric.Value)));
             if (group.Timestamp is { } timestamp)
             {

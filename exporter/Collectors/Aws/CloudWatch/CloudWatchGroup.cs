@@ -25,7 +25,7 @@ internal abstract class CloudWatchGroup(TimeSpan interval)
     public virtual MetricDesc? Timestamp => null;
 
     /// <summary>Those of the fresh gauges that still tell of now.</summary>
-    public virtual IEnumerable<TrackedMetric> Shown(IReadOnlyCollection<TrackedMetric> fresh) => fresh;
+    public virtual IReadOnlyList<TrackedMetric> Shown(IReadOnlyList<TrackedMetric> fresh) => fresh;
 
     /// <summary>Whether it is known what exists, so that what was deleted is left out.</summary>
     public virtual bool KnowsWhatExists => true;

@@ -32,10 +32,10 @@ internal sealed class S3StorageGroup(Func<WatchedNames> buckets, TimeSpan interv
     /// S3 measures a bucket as a whole: a storage class that has nothing of the newest day, and was asked for it, is empty. Shown on,
     /// it would double the bytes that a lifecycle rule moved from there.
     /// </summary>
-    public override IEnumerable<TrackedMetric> Shown(IReadOnlyCollection<TrackedMetric> fresh)
+    public override IReadOnlyList<TrackedMetric> Shown(IReadOnlyList<TrackedMetric> fresh)
     {
         var newest = fresh.GroupBy(BucketOf).ToDictionary(bucket => bucket.Key, bucket => bucket.Max(metric => metric.At));
-        return fresh.Where(metric => metric.Late == 0 || metric.At >= newest[BucketOf(metric)]);
+        return [.. fresh.Where(metric => metric.Late == 0 || metric.At >= newest[BucketOf(metric)])];
 
         static string BucketOf(TrackedMetric metric) => metric.Query.Labels[0];
     }
